@@ -1,0 +1,180 @@
+"""Errors by their consequence.
+
+::
+
+    TargetError
+    ├── RecordError         this record failed: one line in errors.jsonl, the run goes on
+    ├── StopRun             stop the run: the checkpoint stays that of the last commit
+    │   ├── SettingsError       a setting is missing or wrong
+    │   ├── InputError          what came on stdin is no Singer message
+    │   ├── CheckpointError     the stored checkpoint can't be used
+    │   ├── SourceChanged       the source isn't what the interrupted import had read
+    │   ├── AccessDenied        WorkOS refuses the key (401, repeated 403)
+    │   ├── Unreachable         WorkOS has not answered for as long as the retries last
+    │   ├── TooManyFailures     abort_error_rate
+    │   └── OutputError         stdout, the errors file or the journal can't be written
+    └── ApiError            WorkOS answered with an error: the caller knows what it means
+
+"Try again" has no class of its own: ``transport`` retries, and what it gives up on arrives as
+an :class:`ApiError` whose ``retryable`` is true.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class TargetError(Exception):
+    """Base of all errors of this package; ``str(error)`` is fit to be shown to the user."""
+
+
+class ErrorType(StrEnum):
+    """``error_type`` of a line in errors.jsonl."""
+
+    INVALID_RECORD = "invalid_record"
+    ORG_RESOLUTION = "org_resolution"
+    USER_CREATE = "user_create"
+    USER_UPDATE = "user_update"
+    MEMBERSHIP_CREATE = "membership_create"
+    ROLE_ASSIGNMENT = "role_assignment"
+    TOTP_ENROLL = "totp_enroll"
+
+
+@dataclass(eq=False)
+class RecordError(TargetError):
+    """This record failed; the run goes on.
+
+    Attributes:
+        error_type: What failed.
+        message: Names the column, what was found, what was expected, and what to do. Holds no
+            secret of the record.
+        retryable: Whether a later run may succeed with the same record.
+        http_status: Status of the WorkOS answer, where there was one.
+        workos_code: ``code`` of that answer.
+        workos_request_id: ``X-Request-Id`` of that answer.
+        workos_errors: ``errors`` of that answer.
+        user_id: The WorkOS user the record belongs to, if it is known.
+        org_id: The WorkOS organization, if it is known.
+    """
+
+    error_type: ErrorType
+    message: str
+    retryable: bool = False
+    http_status: int | None = None
+    workos_code: str | None = None
+    workos_request_id: str | None = None
+    workos_errors: list[Any] = field(default_factory=list)
+    user_id: str | None = None
+    org_id: str | None = None
+
+    def __str__(self) -> str:
+        """The message."""
+        return self.message
+
+
+class Reason(StrEnum):
+    """What an error answer of WorkOS means to an importer."""
+
+    EMAIL_EXISTS = "email_exists"
+    EXTERNAL_ID_EXISTS = "external_id_exists"
+    USER_EXISTS = "user_exists"  # by email or by external id: the answer doesn't tell
+    MEMBER_EXISTS = "member_exists"
+    MEMBER_PENDING = "member_pending"
+    INVALID_ROLE = "invalid_role"
+    MULTIPLE_ROLES_OFF = "multiple_roles_off"
+    NOT_FOUND = "not_found"
+    GAVE_UP = "gave_up"  # 408, 429, 5xx, timeout, lost connection, after all retries
+    REFUSED = "refused"  # every other 4xx: permanent
+
+
+@dataclass(eq=False)
+class ApiError(TargetError):
+    """WorkOS answered with an error, or didn't answer at all.
+
+    Attributes:
+        reason: What it means.
+        message: WorkOS's own message, or a description of the lost connection.
+        status: HTTP status, None if there was no answer.
+        code: ``code`` of the answer.
+        request_id: ``X-Request-Id`` of the answer.
+        errors: ``errors`` of the answer.
+        entity_id: ``entity_id`` of a 404: the id that wasn't found.
+        ambiguous: The write may have taken effect all the same: this or an earlier attempt was
+            sent and its answer lost, or it was answered with a 5xx.
+    """
+
+    reason: Reason
+    message: str
+    status: int | None = None
+    code: str | None = None
+    request_id: str | None = None
+    errors: list[Any] = field(default_factory=list)
+    entity_id: str | None = None
+    ambiguous: bool = False
+
+    def __str__(self) -> str:
+        """The message, with the status and code that WorkOS gave."""
+        details = ", ".join(
+            part for part in (f"HTTP {self.status}" if self.status else "", self.code or "") if part
+        )
+        return f"{self.message} ({details})" if details else self.message
+
+    @property
+    def retryable(self) -> bool:
+        """Whether a later run may succeed with the same request."""
+        return self.reason is Reason.GAVE_UP
+
+    def as_record_error(self, error_type: ErrorType, message: str | None = None) -> RecordError:
+        """The line in errors.jsonl for a record that failed on this answer.
+
+        Args:
+            error_type: Which step of the record failed.
+            message: Text for the user; WorkOS's own if left out.
+        """
+        return RecordError(
+            error_type=error_type,
+            message=message or str(self),
+            retryable=self.retryable,
+            http_status=self.status,
+            workos_code=self.code,
+            workos_request_id=self.request_id,
+            workos_errors=self.errors,
+        )
+
+
+class StopRun(TargetError):
+    """Stop the run; what was committed stays, the next run goes on from there."""
+
+
+class SettingsError(StopRun):
+    """A setting is missing or wrong; the message names it and the way out."""
+
+
+class InputError(StopRun):
+    """What came on stdin is no Singer message; the message has its line number, never its text."""
+
+
+class CheckpointError(StopRun):
+    """The stored checkpoint is damaged or from a newer version; the message names the field."""
+
+
+class SourceChanged(StopRun):
+    """The source isn't what the interrupted import had read; the message names the chunk."""
+
+
+class AccessDenied(StopRun):
+    """WorkOS refuses the API key."""
+
+
+class Unreachable(StopRun):
+    """WorkOS has not answered for as long as the retries last."""
+
+
+class TooManyFailures(StopRun):
+    """A chunk failed at more than ``abort_error_rate``."""
+
+
+class OutputError(StopRun):
+    """Stdout, the errors file or the journal can't be written."""
