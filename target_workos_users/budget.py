@@ -1,0 +1,101 @@
+"""One of WorkOS's rate limits: kept to, and found where it is lower than configured. Pure.
+
+WorkOS publishes limits per 10 s (docs: reference/rate-limits) and doesn't say whether the windows
+slide, so none of any 10 s is ever overdrawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+WINDOW = 10.0  # seconds over which WorkOS counts
+_GUARD = 0.1  # seconds more: what is sent 10.09 s apart may arrive within 10 s
+_SPAN = WINDOW + _GUARD
+_GRAIN = 0.01  # seconds; sends closer than this share a log entry, which bounds the log
+_CREDIT = 0.5  # seconds of a stall that are caught up with at once
+
+_LEAST = 1.0  # requests per second; no refusal slows us further
+_CLIMB = 0.02  # share of the configured rate that is won back per second
+_FIRST_HOLD, _LONGEST_HOLD = 10.0, 60.0  # seconds at a found limit before it is probed again
+
+
+class Budget:
+    """At most ``per_second * 10`` requests in any 10 s, evenly spread; fewer while refused.
+
+    After a refusal the limit drops to what had been accepted in the 10 s before, is held for 10 s,
+    and climbs back by 2 % of the configured one per second. A limit that was met again near the
+    same place is held twice as long, up to a minute: the probes are what gets refused.
+
+    Args:
+        per_second: The configured rate.
+    """
+
+    def __init__(self, per_second: float) -> None:
+        self._configured = max(1.0, math.floor(per_second * WINDOW))
+        self._floor = min(self._configured, _LEAST * WINDOW)
+        self._log: deque[list[float]] = deque()  # [time of the first, number], oldest first
+        self._sent = 0.0  # sum of the log
+        self._next = -math.inf  # when the next send is due, spread evenly
+        self._held = self._configured  # the limit as last cut
+        self._found = 0.0  # the same, kept when all is won back
+        self._hold = _FIRST_HOLD
+        self._climbing_from = -math.inf
+        self._cut_at = -math.inf
+        self._refused: deque[float] = deque()  # when the refused ones of a window were sent
+
+    def limit(self, now: float) -> float:
+        """Requests per 10 s allowed at ``now``."""
+        if self._held >= self._configured:
+            return self._configured
+        climbed = max(0.0, now - self._climbing_from) * _CLIMB * self._configured
+        if self._held + climbed >= self._configured:
+            self._held = self._configured
+        return min(self._held + climbed, self._configured)
+
+    def ready_at(self, now: float) -> float:
+        """When the next request may be sent; ``now`` or earlier means at once."""
+        log = self._log
+        while log and log[0][0] + _SPAN <= now:
+            self._sent -= log.popleft()[1]
+        surplus = self._sent + 1 - self.limit(now)
+        if surplus <= 0:
+            return self._next
+        for start, number in log:
+            surplus -= number
+            if surplus <= 0:
+                return max(self._next, start + _SPAN)
+        return self._next
+
+    def take(self, now: float) -> None:
+        """Count one request as sent at ``now``."""
+        credit = _CREDIT if self._log else 0.0  # a start is no stall
+        self._next = max(self._next, now - credit) + _SPAN / self.limit(now)
+        self._sent += 1
+        if self._log and now - self._log[-1][0] < _GRAIN:
+            self._log[-1][1] += 1
+        else:
+            self._log.append([now, 1])
+
+    def refuse(self, now: float, *, sent_at: float, resume_at: float) -> None:
+        """Learn from a 429; the refusals of one burst count once.
+
+        Args:
+            now: When the answer came.
+            sent_at: When the refused request was sent.
+            resume_at: When requests begin again.
+        """
+        while self._refused and self._refused[0] <= sent_at - WINDOW:
+            self._refused.popleft()
+        accepted = -sum(1.0 for other in self._refused if other <= sent_at)
+        self._refused.append(sent_at)
+        if sent_at <= self._cut_at:
+            return
+        accepted += sum(number for start, number in self._log if sent_at - WINDOW < start < sent_at)
+        limit = self.limit(now)
+        met_again = limit <= 1.1 * self._found
+        self._hold = min(2 * self._hold, _LONGEST_HOLD) if met_again else _FIRST_HOLD
+        self._held = max(self._floor, min(max(accepted, 0.5 * limit), 0.97 * limit))
+        self._found = self._held
+        self._climbing_from = resume_at + self._hold
+        self._cut_at = now

@@ -1,0 +1,277 @@
+"""The import: chunks are read, compared, loaded and committed, in order; STATE after each.
+
+One thread does it all. Reading a line and handing it on is ordinary code; whenever there is no
+input, or two chunks are in flight, the event loop runs until that changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import Counter
+from dataclasses import astuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.chunks import Chunk, Chunker, Record
+from target_workos_users.committer import Committer
+from target_workos_users.connection import Connection
+from target_workos_users.digests import Digester
+from target_workos_users.exceptions import (
+    RecordError,
+)
+from target_workos_users.outcome import Outcome
+from target_workos_users.records import parse_record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from target_workos_users.progress import Progress
+    from target_workos_users.resume import Run
+    from target_workos_users.settings import Settings
+    from target_workos_users.state import State
+
+_CHUNKS_IN_FLIGHT = 2
+_MOST_SECONDS_TO_STOP = 20  # a container is killed 30 s after SIGTERM
+
+
+class Interrupted(BaseException):
+    """SIGTERM or SIGINT came; nothing between here and ``target`` is to handle it."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(signal_number)
+        self.signal_number = signal_number
+
+
+class Importer:
+    """Takes records and tap states, loads, and prints STATE.
+
+    Args:
+        settings: Of the run.
+        run: The checkpoint to go on from, the errors file and the journal, opened.
+        progress: What is told to the user.
+        emit: Prints a STATE value on stdout.
+        loop: The event loop; it runs only inside the calls of this class.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        run: Run,
+        progress: Progress,
+        emit: Callable[[State], None],
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self._settings = settings
+        self._run = run
+        self._progress = progress
+        self._loop = loop
+        organization = settings.organization
+        self._connection: Connection | None = None
+        self._chunker = Chunker(
+            run.checkpoint,
+            Digester(organization and astuple(organization)),
+            size=settings.batch_size_rows,
+            reload=settings.on_source_change == "reload",
+        )
+        self._committer = Committer(
+            settings, run, progress, emit=emit, organizations=self._known_organizations
+        )
+        self._changed = asyncio.Event()
+        self._interrupted_by: int | None = None
+
+    # Input
+
+    def open_stream(self, name: str, source: str) -> None:
+        """A stream's first SCHEMA message.
+
+        Args:
+            name: Its name after stream maps.
+            source: Its name in the tap.
+        """
+        self._chunker.open_stream(name, source)
+
+    def add(self, name: str, content: dict[str, Any]) -> None:
+        """A record.
+
+        Args:
+            name: Its stream, after stream maps.
+            content: The record, after stream maps.
+
+        Raises:
+            StopRun: The import can't go on.
+            Interrupted: A signal came.
+        """
+        self._submit(self._chunker.add(name, content))
+
+    def read_state(self, value: State) -> None:
+        """A STATE message of the tap."""
+        self._committer.read_state(value)
+
+    def turn(self) -> None:
+        """Let requests in flight go on for a moment.
+
+        Raises:
+            StopRun: The import can't go on.
+            Interrupted: A signal came.
+        """
+        self._loop.call_soon(self._loop.stop)
+        self._loop.run_forever()
+        self._check()
+
+    def wait_for_input(self, descriptor: int) -> None:
+        """Let requests in flight go on until there is input.
+
+        Raises:
+            StopRun: The import can't go on.
+            Interrupted: A signal came.
+        """
+        self._loop.run_until_complete(self._wait_for_input(descriptor))
+
+    # The end
+
+    def finish(self, *, complete: bool) -> None:
+        """The input is at its end: load what is left, and say so.
+
+        Args:
+            complete: Whether it ended as a whole input does.
+
+        Raises:
+            StopRun: The import can't go on.
+            Interrupted: A signal came.
+        """
+        self._loop.run_until_complete(self._until_in_flight(at_most=0))
+        self._submit(self._chunker.end(complete=complete))
+        self._loop.run_until_complete(self._until_in_flight(at_most=0))
+        self._committer.finish(complete=complete)
+
+    def break_off(self) -> None:
+        """Stop half-way: let requests in flight finish, and commit what is finished.
+
+        Raises:
+            StopRun: What is finished can't be committed.
+        """
+        if self._connection:
+            seconds = min(self._settings.request_timeout, _MOST_SECONDS_TO_STOP)
+            self._loop.run_until_complete(self._connection.drain(seconds))
+        self._committer.commit_start()
+
+    def close(self) -> None:
+        """Close connections and files."""
+        if self._connection:
+            self._progress.requests(self._connection.transport.stats)
+            self._progress.organizations(self._connection.organizations.counts)
+            self._loop.run_until_complete(self._connection.close())
+        self._run.close()
+
+    def interrupt(self, signal_number: int) -> None:
+        """A signal came: stop at the next turn of the loop. Further signals change nothing."""
+        if self._interrupted_by is None:
+            name = signal.Signals(signal_number).name
+            self._progress.say(f"{name}: finishing the requests in flight, then stopping.")
+            self._interrupted_by = signal_number
+            if self._connection:
+                self._connection.stop()
+            self._changed.set()
+
+    def _known_organizations(self) -> dict[str, str] | None:
+        return self._connection.organizations.to_state() if self._connection else None
+
+    # Loading
+
+    def _submit(self, chunk: Chunk | None) -> None:
+        if chunk is None:
+            return
+        self._committer.in_flight.append(chunk)
+        if chunk.unchanged:
+            for part, records in chunk.parts:
+                counts = {} if part.counted else {"unchanged": 1}
+                for record in records:
+                    record.counts = counts
+            self._committer.commit_finished()
+        else:
+            self._loop.run_until_complete(self._load(chunk))
+        self._check()
+
+    async def _load(self, chunk: Chunk) -> None:
+        if self._connection is None:
+            self._connection = await Connection.open(self._settings, self._run.checkpoint.entry)
+            self._committer.start()
+        chunk.unfinished += 1  # not to be committed before all its rows are queued
+        rows = [
+            (row, partial(self._finished, chunk, part.stream, record))
+            for part, records in chunk.parts
+            for record in records
+            if (row := self._prepare(chunk, part.stream, record))
+        ]
+        self._connection.load(rows)
+        self._one_less(chunk)
+        await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
+
+    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> Any:
+        """The row to load, or None if the record is finished without a request."""
+        if counts := self._finished_before(stream, record.digest):
+            record.counts = counts
+            self._one_less(chunk)
+            return None
+        try:
+            row = parse_record(record.content, self._settings.organization)
+        except RecordError as error:
+            self._finished(chunk, stream, record, Outcome(errors=[error]))
+            return None
+        self._progress.remarks(row.remarks)
+        return row
+
+    def _finished_before(self, stream: str, digest: bytes) -> dict[str, int] | None:
+        known = self._run.finished.get(stream)
+        return known.take(digest) if known else None
+
+    def _finished(self, chunk: Chunk, stream: str, record: Record, outcome: Outcome) -> None:
+        record.counts = dict(Counter(map(str, [outcome.result, *outcome.tallies])))
+        record.errors = outcome.errors
+        self._progress.remarks(outcome.remarks)
+        if not outcome.errors:
+            self._run.journal.add(stream, record.digest, record.counts)
+        self._one_less(chunk)
+
+    def _one_less(self, chunk: Chunk) -> None:
+        chunk.unfinished -= 1
+        if not chunk.unfinished:
+            self._committer.commit_finished()
+            self._changed.set()
+
+    # Waiting
+
+    def _check(self) -> None:
+        if self._connection and self._connection.queue.failure:
+            raise self._connection.queue.failure
+        if self._interrupted_by is not None:
+            raise Interrupted(self._interrupted_by)
+
+    async def _until(self, condition: Callable[[], bool]) -> None:
+        while True:
+            self._check()
+            if condition():
+                return
+            self._changed.clear()
+            if self._connection:
+                await self._connection.queue.wait(self._changed)
+            else:
+                await self._changed.wait()
+
+    async def _until_in_flight(self, *, at_most: int) -> None:
+        await self._until(lambda: len(self._committer.in_flight) <= at_most)
+
+    async def _wait_for_input(self, descriptor: int) -> None:
+        readable = False
+
+        def is_readable() -> None:
+            nonlocal readable
+            readable = True
+            self._changed.set()
+
+        self._loop.add_reader(descriptor, is_readable)
+        try:
+            await self._until(lambda: readable)
+        finally:
+            self._loop.remove_reader(descriptor)

@@ -1,0 +1,173 @@
+"""Singer messages from stdin, read between two turns of the event loop."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+from collections import Counter
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+import msgspec
+from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
+from singer_sdk.exceptions import InvalidJSONSchema, StreamMapConfigError
+
+from target_workos_users.exceptions import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_READ_SIZE = 1 << 20
+_LINES_PER_TURN = 100
+
+
+class MalformedError(ValueError):
+    """A line is no Singer message; its text never quotes the line."""
+
+
+class TruncatedInputError(InputError):
+    """The last line was cut off: the tap died in mid-stream."""
+
+
+class MessageReader(MsgSpecReader):
+    """Reads Singer messages; what it says of a bad line is the line's number, never its text.
+
+    Attributes:
+        turn: Called every hundred lines, so that requests in flight go on.
+        wait: Called with the file descriptor when there is no input yet; returns when there is.
+        last_type: Type of the last message read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn: Callable[[], None] = lambda: None
+        self.wait: Callable[[int], None] = lambda _: None
+        self.last_type = ""
+        self._line_number = 0
+
+    def process_lines(
+        self,
+        file_input: IO[str] | None,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+    ) -> Counter[str]:
+        """Read to the end of the input.
+
+        Raises:
+            InputError: A line is no Singer message.
+            TruncatedInputError: The last line is cut off.
+        """
+        stats = Counter[str]()
+        for number, line in enumerate(self._lines(file_input or sys.stdin), start=1):
+            self._line_number = number
+            if number % _LINES_PER_TURN == 0:
+                self.turn()
+            if not line.strip():
+                continue
+            whole = line.endswith(b"\n")
+            try:
+                self._process(line, callbacks, stats)
+            except (MalformedError, InvalidJSONSchema, StreamMapConfigError) as error:
+                self._fail(str(error), whole=whole)
+            except KeyError as error:
+                self._fail(f"the message lacks {error}", whole=whole)
+        return stats
+
+    def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
+        """A line as a message.
+
+        A record with bytes that aren't UTF-8 goes on with them replaced, and the reason in
+        ``_sdc_error``.
+
+        Raises:
+            MalformedError: It isn't a JSON object.
+        """
+        try:
+            message = decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            message = _read_leniently(line)
+        except RecursionError:
+            raise MalformedError("nested too deep") from None
+        if not isinstance(message, dict):
+            raise MalformedError("not a JSON object")
+        return message
+
+    @staticmethod
+    def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
+        """Check that a message has its keys.
+
+        Raises:
+            MalformedError: Names those that it lacks.
+        """
+        if missing := sorted(requires - line_dict.keys()):
+            raise MalformedError(f"the message lacks {', '.join(missing)}")
+
+    def _process(
+        self,
+        line: bytes,
+        callbacks: dict[str, Callable[[dict[str, Any]], None]],
+        stats: Counter[str],
+    ) -> None:
+        message = self.deserialize_json(line)
+        message_type = message.get("type")
+        callback = callbacks.get(message_type) if isinstance(message_type, str) else None
+        if callback is None:
+            raise MalformedError(
+                "the message's type is none of RECORD, SCHEMA, STATE, BATCH, ACTIVATE_VERSION"
+            )
+        self.last_type = str(message_type)
+        stats[self.last_type] += 1
+        callback(message)
+
+    def _fail(self, text: str, *, whole: bool) -> NoReturn:
+        if not whole:
+            self.last_type = ""
+            raise TruncatedInputError(
+                f"The input ends in the middle of line {self._line_number}: the tap died. What "
+                "was read whole is loaded; run again to go on from there."
+            ) from None
+        raise InputError(
+            f"Line {self._line_number} of the input is no Singer message: {text}. Mend the tap, "
+            "and run again: the import goes on from the last STATE line."
+        ) from None
+
+    def _lines(self, file: IO[str]) -> Iterator[bytes]:
+        try:
+            descriptor = file.fileno()
+        except (OSError, AttributeError):  # a StringIO
+            for line in file:
+                yield line.encode("utf-8", "surrogatepass")
+            return
+        rest: list[bytes] = []
+        while block := self._read(descriptor):
+            first, *lines = block.split(b"\n")
+            rest.append(first)
+            if lines:
+                yield b"".join(rest) + b"\n"
+                rest = [lines.pop()]
+                for whole in lines:
+                    yield whole + b"\n"
+        yield b"".join(rest)
+
+    def _read(self, descriptor: int) -> bytes:
+        if not select.select([descriptor], [], [], 0)[0]:
+            self.wait(descriptor)
+        return os.read(descriptor, _READ_SIZE)
+
+
+def _read_leniently(line: str | bytes) -> Any:
+    """JSON as Python's own parser takes it: NaN is null, and undecodable text is replaced."""
+    raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
+    text = raw.decode("utf-8", "replace")
+    try:
+        message = json.loads(text, parse_constant=lambda _: None)
+        # Lone surrogates, legal in JSON's escapes, have no UTF-8.
+        dumped = json.dumps(message, ensure_ascii=False)
+        content = dumped.encode("utf-8", "replace")
+    except (ValueError, RecursionError):
+        raise MalformedError("not valid JSON") from None
+    message = decoder.decode(content)
+    replaced = text.encode() != raw or content != dumped.encode("utf-8", "surrogatepass")
+    if replaced and isinstance(message, dict) and isinstance(message.get("record"), dict):
+        message["record"]["_sdc_error"] = "holds text that isn't valid UTF-8; it was replaced"
+    return message

@@ -1,0 +1,125 @@
+"""What of a record may be written to errors.jsonl: everything but its secrets. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+SECRET_COLUMNS = frozenset({"password", "password_hash", "totp_secret"})
+REDACTED = "[redacted]"
+
+MAX_VALUE = 4_096  # characters; a longer value is shortened
+_KEPT = 256  # characters of a shortened value
+_MAX_DEPTH = 32
+
+_HARMLESS = frozenset({"password_salt_position", "totp_issuer", "totp_user"})
+_NAME = (
+    r"passw|passphrase|(?<![a-z])pass(?![a-z])|pwd|hash|salt|secret|token|otp|credential|cookie|authorization"
+    r"|(?:api|private|access|signer|signing|encryption).?key|(?:backup|recovery).?code"
+)
+_SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
+# A secret within a text: `password=…`, `"token": …`, also escaped in JSON within JSON.
+_ASSIGNMENT = re.compile(rf"""(?:{_NAME})[\w\s\\"'-]{{0,30}}[:=]""", re.IGNORECASE)
+# A ragged row puts a hash into another column: known by its form.
+_SECRET_VALUE = re.compile(
+    r"\$(?:1|2[abxy]?|5|6|7|y|P|H|argon2\w*|scrypt|pbkdf2[\w-]*|firebase-scrypt)\$"
+    r"|pbkdf2_sha\d+\$|\{(?:S?SHA|S?MD5|CRYPT)\d*\}"
+    r"|\bsk_\w{8}|-----BEGIN [A-Z ]*PRIVATE KEY",
+    re.IGNORECASE,
+)
+# Such a row also puts anything into password_hash_type: only what names an algorithm is shown.
+_ALGORITHM = re.compile(
+    r"[\w-]{0,12}(?:crypt|sha|md[45]|pbkdf2|argon2|hmac|phpass|ntlm)[\w-]{0,8}", re.IGNORECASE
+)
+_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def names_algorithm(hash_type: str) -> bool:
+    """Whether a ``password_hash_type`` is safe to show: it names some hash algorithm."""
+    return _ALGORITHM.fullmatch(hash_type) is not None
+
+
+def redact(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record fit for errors.jsonl. Never raises; the result can be written as UTF-8 JSON.
+
+    Args:
+        record: A Singer record, as it came.
+
+    Returns:
+        The record in which ``"[redacted]"`` stands for every value that is under a name like
+        ``password``, ``hash``, ``salt``, ``secret``, ``token``, ``otp`` or ``api_key`` (also
+        nested, also in JSON text) or has the form of a password hash, a secret key or a private
+        key. Values of more than 4,096 characters are shortened to 256 and a note.
+    """
+    return {redact_text(str(name)): _column(str(name), value) for name, value in record.items()}
+
+
+def redact_text(value: str) -> str:
+    """A text fit to be shown: redacted if it seems to hold a secret, shortened if it is long."""
+    return _redact_text(value, 0)
+
+
+def _column(name: str, value: Any) -> Any:
+    shown = _member(name, value, 0)
+    if isinstance(shown, dict | list):
+        encoded = _encoder.encode(shown)
+        if len(encoded) > MAX_VALUE:
+            return _shorten(encoded.decode())
+    return shown
+
+
+def _member(name: str, value: Any, depth: int) -> Any:
+    """The value under ``name``, at whatever depth; an absent secret is shown as absent."""
+    if name == "password_hash_type":
+        harmless = not isinstance(value, str) or names_algorithm(value.strip())
+    else:
+        harmless = name in _HARMLESS or not _SECRET_NAME.search(name)
+    if harmless or value is None or value == "":
+        return _value(value, depth)
+    return REDACTED
+
+
+def _value(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _redact_text(value, depth)
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return value
+    if depth >= _MAX_DEPTH:
+        return "[nested too deep]"
+    if isinstance(value, Mapping):
+        return {
+            redact_text(str(name)): _member(str(name), item, depth + 1)
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_value(item, depth + 1) for item in value]
+    return _redact_text(str(value), depth)
+
+
+def _redact_text(value: str, depth: int) -> str:
+    if len(value) > MAX_VALUE:
+        return _text(_shorten(value))
+    if depth < _MAX_DEPTH and value.lstrip()[:1] in {"{", "["}:
+        try:
+            decoded = _decoder.decode(value)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return _text(value)
+        # Never the text itself: of a name that comes twice, the decoder shows only the last value.
+        return _encoder.encode(_value(decoded, depth + 1)).decode()
+    return _text(value)
+
+
+def _text(value: str) -> str:
+    """A text that is no JSON, or the name of a column."""
+    if _SECRET_VALUE.search(value) or _ASSIGNMENT.search(value):
+        return REDACTED
+    return value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+
+
+def _shorten(value: str) -> str:
+    return f"{value[:_KEPT]}... [{len(value):,} characters]"

@@ -1,0 +1,66 @@
+"""Counts of what the sandbox was asked and what it answered."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from typing import Any
+
+_WINDOW_SECONDS = 10
+
+
+class Stats:
+    """Requests by route and outcome, and the busiest ten seconds of writes.
+
+    Attributes:
+        requests: By route (``POST /user_management/users/{id}``; the bare path where there is
+            no route) and outcome: the status that was sent, or the kind of fault that the
+            client saw instead (``drop_after``, ``hang``, …).
+        writes: Writes on /user_management that arrived, refused ones included.
+        max_writes_in_10_s: The most of them in any ten seconds.
+    """
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew."""
+        self.requests: dict[str, Counter[str]] = {}
+        self.writes = 0
+        self.max_writes_in_10_s = 0
+        self._write_times: deque[float] = deque()
+
+    def write_arrived(self, now: float) -> None:
+        """Count a write.
+
+        Args:
+            now: Seconds on a monotonic clock.
+        """
+        times = self._write_times
+        times.append(now)
+        while times[0] <= now - _WINDOW_SECONDS:
+            times.popleft()
+        self.writes += 1
+        self.max_writes_in_10_s = max(self.max_writes_in_10_s, len(times))
+
+    def answered(self, route: str, outcome: str) -> None:
+        """Count a request by what became of it."""
+        self.requests.setdefault(route, Counter())[outcome] += 1
+
+    def count(self, route: str = "", outcome: str = "") -> int:
+        """Number of requests, of those routes and outcomes that begin with the given text."""
+        return sum(
+            number
+            for name, outcomes in self.requests.items()
+            if name.startswith(route)
+            for kind, number in outcomes.items()
+            if kind.startswith(outcome)
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it, for JSON."""
+        return {
+            "total": self.count(),
+            "writes": self.writes,
+            "max_writes_in_10_s": self.max_writes_in_10_s,
+            "requests": {route: dict(outcomes) for route, outcomes in self.requests.items()},
+        }

@@ -1,0 +1,60 @@
+"""A stream's face to singer-sdk: its schema, and whether a record keeps to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jsonschema
+from singer_sdk.sinks import Sink
+from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
+
+if TYPE_CHECKING:
+    from singer_sdk.sinks.core import BaseJSONSchemaValidator
+
+
+class UserSink(Sink):
+    """Users on their way to the importer, which collects, loads and commits them."""
+
+    def setup(self) -> None:
+        """Warn of a stream whose records can't be users."""
+        self._schema_validator = (
+            DEFAULT_JSONSCHEMA_VALIDATOR(self.schema) if self.validate_schema else None
+        )
+        if "email" not in self.schema.get("properties", {}):
+            self.logger.warning(
+                "Stream %r has no column 'email': its records can't be loaded as users. Make one "
+                "with a stream map (stream_maps: {%s: {email: …}}), or name the streams to take "
+                "in the setting streams.",
+                self.stream_name,
+                self.stream_name,
+            )
+
+    def get_validator(self) -> BaseJSONSchemaValidator | None:
+        """None: the SDK's validator stops the run, and quotes the record in the log."""
+        return None
+
+    def problem(self, record: dict[str, Any]) -> str | None:
+        """Why a record doesn't keep to its stream's schema, without quoting it; None if it does."""
+        if any(key not in record for key in self.key_properties):
+            missing = [key for key in self.key_properties if key not in record]
+            return f"key column {', '.join(missing)} is missing; every record needs it"
+        if self._schema_validator is None:
+            return None
+        error: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
+            self._schema_validator.iter_errors(record)
+        )
+        if error is None:
+            return None
+        path = ".".join(map(str, error.absolute_path)) or "the record"
+        return (
+            f"{path}: doesn't keep to the stream's schema, which says "
+            f"{error.validator}: {error.validator_value!r}"[:500]
+        )
+
+    def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:
+        """Not used: ``target`` hands records to the importer."""
+        raise NotImplementedError
+
+    def process_batch(self, context: dict[str, Any]) -> None:
+        """Not used: the importer makes its own chunks."""
+        raise NotImplementedError

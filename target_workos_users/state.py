@@ -1,0 +1,169 @@
+"""What a STATE line holds: the tap's bookmarks, and the target's own entry beside them. Pure.
+
+Meltano stores the last STATE line that a target prints and hands it to the *tap*; an SDK tap
+gives every entry under ``bookmarks`` back before its first record (measured, singer-sdk 0.54.9).
+So the target keeps an entry of its own there::
+
+    {"bookmarks": {"users": {the tap's own}, "target-workos-users": {the target's}}}
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+import msgspec
+
+from target_workos_users.exceptions import CheckpointError
+
+KEY = "target-workos-users"
+VERSION = 1
+
+# What the SDK keeps in a bookmark for itself; none of it is where a tap starts again.
+_NO_BOOKMARK = frozenset(
+    {
+        "progress_markers",
+        "starting_replication_value",
+        "replication_key_signpost",
+        "context",
+    }
+)
+
+Chunk = tuple[int, str]
+"""Number of records, and their digest."""
+
+State = dict[str, Any]
+"""A Singer state: the value of a STATE message."""
+
+
+class StoredStream(msgspec.Struct, omit_defaults=True):
+    """What the checkpoint knows of one stream.
+
+    Attributes:
+        complete: The last pass over the source reached its end.
+        records: Records that this pass is done with.
+        chunks: Chunks since the stream's own bookmark last moved, oldest first.
+        tally: What became of ``records``, and what else was made.
+        carried: How many of the last chunks are known from an earlier complete pass only.
+    """
+
+    complete: bool = False
+    records: Annotated[int, msgspec.Meta(ge=0)] = 0
+    chunks: list[tuple[Annotated[int, msgspec.Meta(ge=1)], str]] = []
+    tally: dict[str, int] = {}
+    carried: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class ErrorsPosition(msgspec.Struct):
+    """How far errors.jsonl belongs to a checkpoint."""
+
+    path: str = ""
+    bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Entry(msgspec.Struct):
+    """The target's own entry in the state.
+
+    Attributes:
+        lineage: Random, made anew when an import starts afresh.
+        seq: Grows with every STATE line; of two checkpoints the higher one is the newer.
+        destination: Which WorkOS environment the records went to.
+        streams: By stream name, after stream maps.
+        org_cache: WorkOS ids of organizations by their external id, least recently used first.
+        errors: The errors file that belongs to it.
+        started: When the import started afresh, UTC, ISO 8601.
+        updated: When this STATE line was printed, UTC, ISO 8601.
+    """
+
+    version: int
+    lineage: str
+    seq: Annotated[int, msgspec.Meta(ge=0)] = 0
+    destination: str = ""
+    streams: dict[str, StoredStream] = {}
+    org_cache: dict[str, str] = {}
+    errors: ErrorsPosition = msgspec.field(default_factory=ErrorsPosition)
+    started: str = ""
+    updated: str = ""
+
+
+def read_entry(state: State) -> Entry | None:
+    """The target's entry in a Singer state.
+
+    Raises:
+        CheckpointError: It is damaged (the message names the field), or from a newer version.
+    """
+    bookmarks = state.get("bookmarks")
+    raw = bookmarks.get(KEY) if isinstance(bookmarks, dict) else None
+    if not raw:
+        return None
+    where = f"bookmarks.{KEY}"
+    way_on = (
+        "Put back an earlier state with `meltano state set`, or start from the first record with "
+        "`meltano state clear` (loads are repeatable: users that exist are found)."
+    )
+    version = raw.get("version") if isinstance(raw, dict) else None
+    if isinstance(version, int) and version > VERSION:
+        message = (
+            f"The stored checkpoint ({where}) has version {version}; this release of "
+            f"target-workos-users reads up to version {VERSION}. Upgrade it. Or: {way_on}"
+        )
+        raise CheckpointError(message)
+    try:
+        return msgspec.convert(raw, Entry)
+    except msgspec.ValidationError as error:
+        text = str(error).replace("`$", f"`{where}").replace("`$.", f"`{where}.")
+        raise CheckpointError(f"The stored checkpoint is damaged: {text}. {way_on}") from None
+
+
+def without_entry(state: State) -> State:
+    """The tap's own part of a Singer state."""
+    bookmarks = state.get("bookmarks")
+    if not isinstance(bookmarks, dict) or KEY not in bookmarks:
+        return state
+    return {**state, "bookmarks": {k: v for k, v in bookmarks.items() if k != KEY}}
+
+
+def fingerprint(entry: Entry) -> str:
+    """Tells one checkpoint from every other, a hand-edited one with the same ``seq`` included."""
+    chunks = {name: stream.chunks for name, stream in sorted(entry.streams.items())}
+    content = msgspec.json.encode([entry.lineage, entry.seq, entry.destination, chunks])
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def own_bookmark(value: object) -> object:
+    """A stream's bookmark without what the SDK keeps there for itself; None if nothing is left."""
+    if isinstance(value, dict):
+        kept = {
+            key: part
+            for key, raw in value.items()
+            if key not in _NO_BOOKMARK and (part := own_bookmark(raw)) is not None
+        }
+        # A partition's context tells its bookmark from the others'.
+        if kept and "context" in value:
+            kept["context"] = value["context"]
+        return kept or None
+    if isinstance(value, list):
+        return [part for raw in value if (part := own_bookmark(raw)) is not None] or None
+    return value
+
+
+def outside_bookmarks(state: State) -> State:
+    """What else a tap keeps in its state; where it starts again may depend on it."""
+    return {
+        key: value
+        for key, value in state.items()
+        if key not in {"bookmarks", "currently_syncing"} and says_something(value)
+    }
+
+
+def says_something(bookmark: object) -> bool:
+    """Whether a tap could start from this bookmark anywhere else than at the first record."""
+    if isinstance(bookmark, dict):
+        return any(map(says_something, bookmark.values()))
+    return bookmark not in (None, "", [])  # 0 is where an id may begin
+
+
+def bookmark_of(state: State, source: str) -> Any:
+    """The tap's bookmark of a stream, by the tap's name for it; None if there is none."""
+    bookmarks = state.get("bookmarks")
+    return bookmarks.get(source) if isinstance(bookmarks, dict) else None
