@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 def entity(answer: Any, call: str, *, writes: bool, **expected: str) -> dict[str, Any]:
     """The answer, if it is an object with an id and doesn't contradict what was asked for."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
+    if not isinstance(answer, dict) or not (answer.get("id") and isinstance(answer["id"], str)):
         raise ApiError(
             Reason.GAVE_UP, f"{call}: WorkOS reported success without an id", ambiguous=writes
         )
     for name, value in expected.items():
-        if answer.get(name) not in {None, value}:
+        if answer.get(name) is not None and answer[name] != value:
             message = f"{call}: WorkOS answered with another {name} than {value}"
             raise ApiError(Reason.GAVE_UP, message, ambiguous=writes)
     return answer
@@ -55,7 +55,5 @@ def unsendable_error(path: Sequence[str], error: ValueError) -> ApiError:
         if segment in {"", ".", ".."}:
             message = f"no id: {segment!r}"
             return ApiError(Reason.NOT_FOUND, message, entity_id=segment)
-    text = (
-        error.reason if isinstance(error, UnicodeEncodeError) else "a number that JSON doesn't have"
-    )
-    return ApiError(Reason.REFUSED, f"can't be sent to WorkOS: {text}")
+    why = error.reason if isinstance(error, UnicodeEncodeError) else type(error).__name__
+    return ApiError(Reason.REFUSED, f"can't be sent to WorkOS: {why}")

@@ -17,6 +17,7 @@ _CREDIT = 0.5  # seconds of a stall that are caught up with at once
 
 _LEAST = 1.0  # requests per second; no refusal slows us further
 _CLIMB = 0.02  # share of the configured rate that is won back per second
+_NEAR = 0.1  # share of the configured limit; refusals that close are of one limit
 _FIRST_HOLD, _LONGEST_HOLD = 10.0, 60.0  # seconds at a found limit before it is probed again
 
 
@@ -38,7 +39,7 @@ class Budget:
         self._sent = 0.0  # sum of the log
         self._next = -math.inf  # when the next send is due, spread evenly
         self._held = self._configured  # the limit as last cut
-        self._found = 0.0  # the same, kept when all is won back
+        self._found = -math.inf  # the same, kept when all is won back
         self._hold = _FIRST_HOLD
         self._climbing_from = -math.inf
         self._cut_at = -math.inf
@@ -93,7 +94,7 @@ class Budget:
             return
         accepted += sum(number for start, number in self._log if sent_at - WINDOW < start < sent_at)
         limit = self.limit(now)
-        met_again = limit <= 1.1 * self._found
+        met_again = 0 < limit - self._found <= _NEAR * self._configured
         self._hold = min(2 * self._hold, _LONGEST_HOLD) if met_again else _FIRST_HOLD
         self._held = max(self._floor, min(max(accepted, 0.5 * limit), 0.97 * limit))
         self._found = self._held

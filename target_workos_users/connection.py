@@ -116,6 +116,7 @@ class Connection:
     def stop(self) -> None:
         """Start no row and no retry any more; requests in flight go on."""
         self.queue.stop()
+        self.organizations.stop()
         self.transport.stop_retrying()
 
     async def drain(self, seconds: float) -> None:

@@ -6,8 +6,8 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from target_workos_users import outcome, records
 from target_workos_users.outcome import Result, Tally
-from target_workos_users.records import REMARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_workos_users.transport import TransportStats
 
 _RECENT_CHUNKS = 10
+_REMARKS = {**records.REMARKS, **outcome.REMARKS}
 
 
 class Progress:
@@ -65,10 +66,7 @@ class Progress:
         for kind in kinds:
             if kind not in self._remarked:
                 self._remarked.add(kind)
-                text = REMARKS.get(kind) or (
-                    f"rows of one email differ in {kind.removeprefix('conflicting_')}; the first "
-                    "row's value is used"
-                )
+                text = _REMARKS[kind]
                 self._logger.warning("%s", text[0].upper() + text[1:] + ".")
 
     def count(self, tally: Counter[str], records: int) -> None:

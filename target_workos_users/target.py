@@ -253,7 +253,8 @@ class TargetWorkosUsers(Target):
             code, reason = self._listen(file_input)
         finally:
             self._close()
-        self.progress.summary(reason)
+        if self._importer:
+            self.progress.summary(reason)
         return code
 
     def _listen(self, file_input: IO[str] | None) -> tuple[int, str]:

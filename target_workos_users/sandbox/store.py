@@ -176,6 +176,7 @@ def _lock(path: Path) -> int:
     """Keep other sandboxes off the file; the lock goes with the process that holds it."""
     lock_path = Path(f"{path}-lock")
     try:
+        lock_path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise SettingsError(
