@@ -72,11 +72,16 @@ class Budget:
         """Count one request as sent at ``now``."""
         credit = _CREDIT if self._log else 0.0  # a start is no stall
         self._next = max(self._next, now - credit) + _SPAN / self.limit(now)
-        self._sent += 1
-        if self._log and now - self._log[-1][0] < _GRAIN:
-            self._log[-1][1] += 1
-        else:
-            self._log.append([now, 1])
+        self._count(now)
+
+    def postpone(self, taken_at: float, now: float) -> None:
+        """Count a request that was taken at ``taken_at`` as sent at ``now``."""
+        for entry in reversed(self._log):
+            if entry[0] <= taken_at:
+                entry[1] -= 1
+                self._sent -= 1
+                break
+        self._count(now)
 
     def refuse(self, now: float, *, sent_at: float, resume_at: float) -> None:
         """Learn from a 429; the refusals of one burst count once.
@@ -94,9 +99,16 @@ class Budget:
             return
         accepted += sum(number for start, number in self._log if sent_at - WINDOW < start < sent_at)
         limit = self.limit(now)
-        met_again = 0 < limit - self._found <= _NEAR * self._configured
+        met_again = limit - self._found <= _NEAR * self._configured
         self._hold = min(2 * self._hold, _LONGEST_HOLD) if met_again else _FIRST_HOLD
         self._held = max(self._floor, min(max(accepted, 0.5 * limit), 0.97 * limit))
         self._found = self._held
         self._climbing_from = resume_at + self._hold
         self._cut_at = now
+
+    def _count(self, now: float) -> None:
+        self._sent += 1
+        if self._log and now - self._log[-1][0] < _GRAIN:
+            self._log[-1][1] += 1
+        else:
+            self._log.append([now, 1])

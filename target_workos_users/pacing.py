@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; live WorkOS was seen to say Retry-After: 0
 _PAUSE_JITTER = 0.1  # so that several clients don't come back together
+_LATE = 0.02  # seconds between a request's turn and its sending that need no correction
 _TICK = 1e-5  # seconds; a timer that rounding makes fire early mustn't spin
-_WRITES_FIRST = 1.0  # seconds by which a write may overtake reads: writes bound the whole job
+_WRITES_FIRST = 5.0  # seconds by which a write may overtake reads: writes bound the whole job
 
 
 class Lane(StrEnum):
@@ -101,7 +102,7 @@ class Pacer:
         self._waiting += 1
         self._serve()
         try:
-            return await turn
+            return self._sent(queue, await turn)
         except asyncio.CancelledError:
             if not turn.cancelled():  # its turn came in the same instant
                 self.release(sent_at=turn.result())
@@ -160,6 +161,17 @@ class Pacer:
                 self._wake(now, wake_at)
                 return
             best.waiting.popleft()[1].set_result(self._send(best, now))
+
+    def _sent(self, queue: _Queue, turn_at: float) -> float:
+        """When a request is sent whose turn came at ``turn_at``: the process may have stalled."""
+        now = self._clock()
+        if now - turn_at < _LATE:
+            return turn_at
+        for budget in queue.budgets:
+            budget.postpone(turn_at, now)
+        if self._probe == turn_at:
+            self._probe = now
+        return now
 
     def _may_send(self) -> bool:
         return self._free > 0 and self._probe is None

@@ -62,6 +62,17 @@ class ModelStream:
     inclusive: bool = True
     is_sorted: bool = True
 
+    def since(self, bookmark: int, random: Random) -> list[dict[str, Any]]:
+        """What the tap sends when it starts from a bookmark (-1: none)."""
+        records = [
+            record
+            for record in self.records
+            if bookmark == -1 or record["id"] >= bookmark + (not self.inclusive)
+        ]
+        if self.incremental and not self.is_sorted:
+            random.shuffle(records)
+        return records
+
 
 @dataclass
 class World:
@@ -94,15 +105,7 @@ def tap(world: World) -> Iterator[dict[str, Any]]:
         yield {"type": "SCHEMA", "stream": stream.name}
         bookmark = state["bookmarks"].setdefault(stream.name, {})
         since = bookmark.get("replication_key_value", -1) if stream.incremental else -1
-        records = [
-            record
-            for record in stream.records
-            if not stream.incremental
-            or since == -1
-            or (record["id"] >= since if stream.inclusive else record["id"] > since)
-        ]
-        if stream.incremental and not stream.is_sorted:
-            random.shuffle(records)
+        records = stream.since(since, random)
         highest = since
         for record in records:
             yield {"type": "RECORD", "stream": stream.name, "record": dict(record)}
@@ -164,9 +167,7 @@ class ModelRun:
             size=self.settings.batch_size_rows,
             reload=self.settings.on_source_change == "reload",
         )
-        committer = Committer(
-            self.settings, run, self.progress, emit=self.emit, organizations=dict
-        )
+        committer = Committer(self.settings, run, self.progress, emit=self.emit, organizations=dict)
         try:
             self._read(messages, run, chunker, committer)
         except Crash:
@@ -232,9 +233,7 @@ class ModelRun:
         waiting.append(chunk)
         self._settle(run, committer, waiting, keep=1)
 
-    def _settle(
-        self, run: Run, committer: Committer, waiting: list[Chunk], *, keep: int
-    ) -> None:
+    def _settle(self, run: Run, committer: Committer, waiting: list[Chunk], *, keep: int) -> None:
         """Load records of the waiting chunks in any order, until so many chunks are left."""
         while len(waiting) > keep:
             candidates = [

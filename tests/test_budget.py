@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_a_steady_demand_uses_99_percent_of_the_rate(rate):
 @pytest.mark.parametrize("rate", [5, 50])
 def test_sends_are_evenly_spread_from_the_first_on(rate):
     sent = send_when_ready(Budget(rate), 0, 30)
-    steps = [later - earlier for earlier, later in zip(sent, sent[1:], strict=False)]
+    steps = [later - earlier for earlier, later in pairwise(sent)]
     assert min(steps) >= 1 / rate
     assert max(steps) <= 1.02 / rate
 
@@ -66,6 +67,15 @@ def test_a_limit_never_reached_needs_a_bounded_log():
         assert budget.ready_at(number / 10_000) <= number / 10_000
         budget.take(number / 10_000)
     assert len(budget._log) <= 1_020
+
+
+def test_a_request_sent_late_counts_from_then_on():
+    budget = Budget(1)
+    sent = send_when_ready(budget, 0, 11)
+    assert budget.ready_at(11) == pytest.approx(sent[10] + 1.01)
+    for time in sent[1:]:
+        budget.postpone(time, 11)
+    assert budget.ready_at(11) == pytest.approx(21.1)
 
 
 def refuse_at(budget, now):
@@ -105,19 +115,27 @@ def test_no_refusal_slows_below_one_a_second():
 def test_the_limit_is_held_and_climbs_back_to_the_configured_one():
     budget = Budget(50)
     refuse_at(budget, 0)
-    assert [budget.limit(now) for now in (1, 10, 11, 21, 36, 1000)] == [250, 250, 250, 350, 500, 500]
+    assert [budget.limit(now) for now in (1, 10, 11, 21, 36, 1000)] == [
+        250,
+        250,
+        250,
+        350,
+        500,
+        500,
+    ]
 
 
 def test_a_limit_met_again_is_held_longer():
     budget, now, holds = Budget(50), 0.0, []
     for _ in range(5):
+        send_when_ready(budget, now, 10)
+        now += 10
         refuse_at(budget, now)
         cut = budget.limit(now + 1)
-        hold = next(second for second in range(1, 100) if budget.limit(now + second) > cut)
-        holds.append(hold - 2)
-        now += hold + 1
-    assert holds[0] == 10
-    assert max(holds) == 60
+        climbing = next(s for s in range(1, 100) if budget.limit(now + s) > cut)
+        holds.append(climbing - 2)
+        now += climbing
+    assert holds == [10, 20, 40, 60, 60]
 
 
 def test_a_limit_that_has_risen_is_probed_soon_again():

@@ -70,9 +70,7 @@ def assert_all_loaded(world: World) -> None:
 
 def failed_rows(world: World) -> Counter[str]:
     lines = (world.folder / "errors.jsonl").read_text().splitlines()
-    return Counter(
-        key(line["stream"], line["record"]) for line in map(json.loads, lines)
-    )
+    return Counter(key(line["stream"], line["record"]) for line in map(json.loads, lines))
 
 
 # A seed, not st.randoms(): a thousand draws a world are slow, and don't shrink to anything clear.
@@ -226,5 +224,5 @@ def test_a_source_that_lost_its_end_stops_an_interrupted_import(tmp_path):
     world = full_table(tmp_path, 60)
     interrupted_after(world, seq=4)
     del world.streams[0].records[15:]
-    with pytest.raises(SourceChanged, match="Chunk 2 .* 5, and then it ends"):
+    with pytest.raises(SourceChanged, match=r"Chunk 2 .* 5, and then it ends"):
         a_run(world, crash_rate=0.0).go()

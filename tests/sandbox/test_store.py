@@ -8,7 +8,7 @@ import pytest
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.sandbox import Sandbox, read_world
-from target_workos_users.sandbox.store import Store
+from target_workos_users.sandbox.store import Store, environment_id
 
 
 @pytest.fixture
@@ -56,9 +56,22 @@ def test_another_programs_file_stays_untouched(db):
     other.close()
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    with pytest.raises(SettingsError, match="No such file or directory"):
-        Store(tmp_path / "missing" / "sandbox.db")
+def test_a_folder_that_is_not_there_is_made(tmp_path):
+    Store(tmp_path / "missing" / "sandbox.db").close()
+    assert (tmp_path / "missing" / "sandbox.db").exists()
+
+
+def test_a_folder_that_can_not_be_made_is_told(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="can't be made: "):
+        Store(tmp_path / "file" / "sandbox.db")
+
+
+def test_a_file_that_is_made_anew_is_another_environment(tmp_path):
+    first = environment_id(tmp_path / "sandbox.db")
+    assert environment_id(tmp_path / "sandbox.db") == first
+    (tmp_path / "sandbox.db").unlink()
+    assert environment_id(tmp_path / "sandbox.db") != first
 
 
 def test_a_transaction_is_all_or_nothing(store):
