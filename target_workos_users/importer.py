@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import Counter
 from dataclasses import astuple
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -227,7 +226,7 @@ class Importer:
         return known.take(digest) if known else None
 
     def _finished(self, chunk: Chunk, stream: str, record: Record, outcome: Outcome) -> None:
-        record.counts = dict(Counter(map(str, [outcome.result, *outcome.tallies])))
+        record.counts = {key.value: 1 for key in (outcome.result, *outcome.tallies)}
         record.errors = outcome.errors
         self._progress.remarks(outcome.remarks)
         if not outcome.errors:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import json
 import os
 import signal
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
+import msgspec
 from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
@@ -229,7 +229,7 @@ class TargetWorkosUsers(Target):
 
     def _emit(self, state: State) -> None:
         try:
-            sys.stdout.write(json.dumps(state, separators=(",", ":")) + "\n")
+            sys.stdout.write(encode_state(state).decode())
             sys.stdout.flush()
         except (OSError, ValueError):
             raise OutputError("Stdout is closed: nobody stores the state any more.") from None
@@ -334,6 +334,11 @@ class TargetWorkosUsers(Target):
             )
         )
         return command
+
+
+def encode_state(state: State) -> bytes:
+    """A STATE line, as Singer targets print it: the bare value."""
+    return msgspec.json.encode(state) + b"\n"
 
 
 def _interrupt(number: int, _: object) -> None:

@@ -17,6 +17,7 @@ class Stats:
             client saw instead (``drop_after``, ``hang``, …).
         writes: Writes on /user_management that arrived, refused ones included.
         max_writes_in_10_s: The most of them in any ten seconds.
+        write_seconds: From the first of them to the last.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,8 @@ class Stats:
         self.requests: dict[str, Counter[str]] = {}
         self.writes = 0
         self.max_writes_in_10_s = 0
+        self.write_seconds = 0.0
+        self._first_write: float | None = None
         self._write_times: deque[float] = deque()
 
     def write_arrived(self, now: float) -> None:
@@ -40,6 +43,8 @@ class Stats:
         while times[0] <= now - _WINDOW_SECONDS:
             times.popleft()
         self.writes += 1
+        self._first_write = now if self._first_write is None else self._first_write
+        self.write_seconds = now - self._first_write
         self.max_writes_in_10_s = max(self.max_writes_in_10_s, len(times))
 
     def answered(self, route: str, outcome: str) -> None:
@@ -62,5 +67,6 @@ class Stats:
             "total": self.count(),
             "writes": self.writes,
             "max_writes_in_10_s": self.max_writes_in_10_s,
+            "write_seconds": self.write_seconds,
             "requests": {route: dict(outcomes) for route, outcomes in self.requests.items()},
         }

@@ -41,6 +41,7 @@ async def test_counts_are_by_route_and_status_until_reset(api, control):
         "total": 3,
         "writes": 1,
         "max_writes_in_10_s": 1,
+        "write_seconds": 0.0,
         "requests": {
             "POST /user_management/users": {"201": 1},
             "GET /user_management/users/{id}": {"200": 1, "404": 1},

@@ -1,0 +1,31 @@
+"""Runs the benchmarks: ``uv run python -m benchmarks [NAME …]``, a line of JSON each."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.measures import ALL
+
+RESULTS = Path(__file__).parent / "results.md"
+
+
+def main(names: list[str]) -> None:
+    """Run all of them, or those that are named; with all, write the table."""
+    rows = ["| benchmark | figure | value |", "|---|---|---|"]
+    for measure in ALL:
+        if names and measure.__name__ not in names:
+            continue
+        started = time.monotonic()
+        figures = measure()
+        seconds = round(time.monotonic() - started)
+        print(json.dumps({"benchmark": measure.__name__, **figures, "took_s": seconds}), flush=True)
+        rows += [f"| `{measure.__name__}` | {key} | {value} |" for key, value in figures.items()]
+    if not names:
+        RESULTS.write_text("\n".join(rows) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,177 @@
+"""Servers and the target as processes of their own, and what they used."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+BIN = Path(sys.executable).parent
+API_KEY = "sk_test_sandbox"
+HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+
+@dataclass
+class Measured:
+    """One run of the target.
+
+    Attributes:
+        seconds: Wall clock.
+        cpu: Seconds of CPU, user and system.
+        rss_mb: Peak resident memory.
+        states: Number of STATE lines.
+        last_state: The last of them.
+    """
+
+    seconds: float
+    cpu: float
+    rss_mb: float
+    states: int
+    last_state: bytes
+
+
+def messages(users: int, organizations: int = 100, *, start: int = 0) -> Iterator[bytes]:
+    """Singer lines of so many users with a membership each."""
+    yield b'{"type":"SCHEMA","stream":"users","schema":{"properties":{}},"key_properties":[]}\n'
+    for number in range(start, start + users):
+        record = {
+            "email": f"user{number}@example.com",
+            "first_name": "Ada",
+            "last_name": f"Number {number}",
+            "email_verified": "true",
+            "external_id": f"u-{number}",
+            "password_hash": HASH,
+            "password_hash_type": "bcrypt",
+            "metadata": '{"plan":"pro","seats":"5","source":"legacy"}',
+            "org_external_id": f"org-{number % organizations}",
+            "org_name": f"Organization {number % organizations}",
+            "role_slugs": "member",
+        }
+        message = {"type": "RECORD", "stream": "users", "record": record}
+        yield json.dumps(message).encode() + b"\n"
+    yield b'{"type":"STATE","value":{"bookmarks":{"users":{}}}}\n'
+
+
+def run_target(lines: Iterable[bytes], folder: Path, **config: Any) -> Measured:
+    """Run the target behind a pipe that these lines come through.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    path = folder / "config.json"
+    defaults = {"api_key": API_KEY, "errors_path": str(folder / "errors.jsonl")}
+    path.write_text(json.dumps({**defaults, **config}))
+    output = folder / "states.jsonl"
+    started = time.monotonic()
+    with output.open("wb") as stdout, (folder / "log").open("wb") as stderr:
+        process = subprocess.Popen(
+            [BIN / "target-workos-users", "--config", path],
+            stdin=subprocess.PIPE,
+            stdout=stdout,
+            stderr=stderr,
+        )
+        assert process.stdin
+        process.stdin.writelines(lines)
+        process.stdin.close()
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - started
+    if process.returncode:
+        raise RuntimeError((folder / "log").read_text()[-2000:])
+    count, last = 0, b""
+    with output.open("rb") as file:
+        for last in file:  # noqa: B007 - the last one is wanted
+            count += 1
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, count, last)
+
+
+def with_state(state: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines, after the STATE that an SDK tap hands back."""
+    yield b'{"type":"STATE","value":' + state.strip() + b"}\n"
+    yield from lines
+
+
+def written(folder: Path, lines: Iterable[bytes]) -> Path:
+    """The lines in a file, so that making them costs nothing while the target runs."""
+    path = folder / "input.singer"
+    with path.open("wb") as file:
+        file.writelines(lines)
+    return path
+
+
+def read_back(path: Path) -> Iterator[bytes]:
+    """The file in large pieces."""
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """An empty folder that goes away."""
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
+
+
+@contextmanager
+def server(*command: str | Path) -> Iterator[str]:
+    """A server in a process of its own; it prints its URL last on a line.
+
+    Yields:
+        Its base URL.
+    """
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout
+        yield process.stdout.readline().split()[-1].decode()
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextmanager
+def sandbox(*flags: str) -> Iterator[str]:
+    """The embedded sandbox, with an empty file."""
+    with (
+        folder() as path,
+        server(
+            BIN / "workos-users", "sandbox", "--db", str(path / "db"), "--port", "0", *flags
+        ) as url,
+    ):
+        yield url
+
+
+@contextmanager
+def stub() -> Iterator[str]:
+    """A server that says yes to everything, as fast as Python can."""
+    with server(sys.executable, "-m", "benchmarks.stub") as url:
+        yield url
+
+
+def sandbox_stats(url: str) -> dict[str, Any]:
+    """What the sandbox counted."""
+    with urlopen(f"{url}/_sandbox/stats") as answer:
+        stats: dict[str, Any] = json.load(answer)
+    return stats
+
+
+def refused(stats: dict[str, Any]) -> int:
+    """Number of 429 in these counts."""
+    return sum(outcomes.get("429", 0) for outcomes in stats["requests"].values())
+
+
+def median(run: Callable[[], float], times: int = 3) -> float:
+    """The median of several runs."""
+    return statistics.median(run() for _ in range(times))

@@ -1,0 +1,207 @@
+"""The benchmarks. Ratios within one run count: the machines are shared and noisy."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections import Counter
+from functools import partial
+from hashlib import sha256
+from itertools import islice
+from typing import Any
+from urllib.parse import urlsplit
+
+from benchmarks.harness import (
+    API_KEY,
+    folder,
+    median,
+    messages,
+    read_back,
+    refused,
+    run_target,
+    sandbox,
+    sandbox_stats,
+    stub,
+    with_state,
+    written,
+)
+from target_workos_users.digests import Digester, chunk_digest
+from target_workos_users.errors_file import error_line
+from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.resume import Run, Start
+from target_workos_users.state import KEY, VERSION
+from target_workos_users.target import TargetWorkosUsers, encode_state
+
+FAST = {"rate_limit": 1_000_000}
+LATENCY = ("--latency", "200", "--jitter", "100")
+
+
+def limit() -> dict[str, Any]:
+    """3,000 users with memberships against WorkOS's published limit."""
+    return _at_limit(3000, 50, "--write-limit", "500", "--read-limit", "1000")
+
+
+def limit_500() -> dict[str, Any]:
+    """The same against a limit ten times as high."""
+    return _at_limit(
+        12_000, 500, "--write-limit", "5000", "--read-limit", "10000", "--request-limit", "100000"
+    )
+
+
+def _at_limit(users: int, rate: int, *flags: str) -> dict[str, Any]:
+    with sandbox(*LATENCY, *flags) as url, folder() as path:
+        concurrency = max(20, min(100, rate))
+        settings = {"rate_limit": rate, "concurrency": concurrency}
+        run_target(messages(users, 30), path, base_url=url, **settings)
+        stats = sandbox_stats(url)
+    used = stats["writes"] / stats["write_seconds"]
+    return {
+        "writes_per_s": round(used, 2),
+        "share_of_limit": round(used / rate, 4),
+        "max_writes_in_10_s": stats["max_writes_in_10_s"],
+        "refused": refused(stats),
+    }
+
+
+def shared_limit() -> dict[str, Any]:
+    """The server allows 30 writes a second, the target is set to 50."""
+    with sandbox(*LATENCY, "--write-limit", "300") as url, folder() as path:
+        run_target(messages(1500, 30), path, base_url=url, abort_error_rate=0.0)
+        stats = sandbox_stats(url)
+    taken = stats["writes"] - refused(stats)
+    return {
+        "share_of_limit": round(taken / stats["write_seconds"] / 30, 4),
+        "share_refused": round(refused(stats) / stats["total"], 4),
+    }
+
+
+def ceiling() -> dict[str, Any]:
+    """No limit, no latency: CPU per request, beside a bare aiohttp loop with the same requests."""
+    users, organizations = 10_000, 100
+    requests = 2 * users + 2 * organizations
+    startups, targets, bares, rates, memory = [], [], [], [], []
+    for _ in range(3):
+        with stub() as url, folder() as path:
+            source = written(path, messages(users, organizations))
+            bare = subprocess.run(
+                [sys.executable, "-m", "benchmarks.bare", url, str(users), str(organizations)],
+                capture_output=True,
+                check=True,
+            )
+            cpu, _ = json.loads(bare.stdout)
+            startup = run_target([], path, base_url=url, **FAST)
+            run = run_target(read_back(source), path, base_url=url, **FAST)
+        bares.append(cpu / requests)
+        startups.append(startup.cpu)
+        targets.append((run.cpu - startup.cpu) / requests)
+        rates.append(users / (run.seconds - startup.seconds))
+        memory.append(run.rss_mb)
+    ratio = statistics.median(mine / bare for mine, bare in zip(targets, bares, strict=True))
+    return {
+        "us_per_request": round(statistics.median(targets) * 1e6, 1),
+        "bare_us_per_request": round(statistics.median(bares) * 1e6, 1),
+        "ratio": round(ratio, 3),
+        "users_per_s": round(statistics.median(rates)),
+        "ms_cpu_per_user": round(statistics.median(targets) * requests / users * 1e3, 3),
+        "startup_cpu_s": round(statistics.median(startups), 2),
+        "rss_mb": round(max(memory), 1),
+    }
+
+
+def skip() -> dict[str, Any]:
+    """Resume over records that are loaded already."""
+    seconds = {records: median(partial(_skip_once, records)) for records in (100_000, 200_000)}
+    return {
+        "records_per_s": round(200_000 / seconds[200_000]),
+        "200k_over_100k": round(seconds[200_000] / seconds[100_000], 3),
+    }
+
+
+def _skip_once(records: int) -> float:
+    with stub() as url, folder() as path:
+        source = written(path, messages(records))
+        state = _state_after(records, url)
+        startup = run_target([], path, base_url=url, **FAST)
+        run = run_target(with_state(state, read_back(source)), path, base_url=url, **FAST)
+    assert run.states == 1, "nothing is said of chunks that are unchanged"
+    return run.seconds - startup.seconds
+
+
+def _state_after(records: int, url: str) -> bytes:
+    """The state after loading that many records there."""
+    digest, digests = Digester(), []
+    for line in messages(records):
+        message = json.loads(line)
+        if message["type"] == "RECORD":
+            digests.append(digest(message["record"]))
+    chunks = [
+        [len(part), chunk_digest(part)]
+        for part in (digests[at : at + 1000] for at in range(0, records, 1000))
+    ]
+    entry = {
+        "version": VERSION,
+        "lineage": "benchmark",
+        "destination": f"{urlsplit(url).netloc}#{sha256(API_KEY.encode()).hexdigest()[:8]}",
+        "started": "2026-01-01T00:00:00Z",
+        "streams": {"users": {"records": records, "chunks": chunks}},
+    }
+    return json.dumps({"bookmarks": {KEY: entry}}).encode()
+
+
+def memory() -> dict[str, Any]:
+    """Peak memory at 20k, 200k and a million records, half of them skipped."""
+    peaks = {}
+    for records in (20_000, 200_000, 1_000_000):
+        with stub() as url, folder() as path:
+            half = records // 2
+            state = _state_after(half, url)
+            run = run_target(with_state(state, messages(records)), path, base_url=url, **FAST)
+            peaks[records] = run.rss_mb
+    return {
+        "rss_mb": {str(records): round(peak, 1) for records, peak in peaks.items()},
+        "1m_over_20k": round(peaks[1_000_000] / peaks[20_000], 3),
+    }
+
+
+def checkpoint() -> dict[str, Any]:
+    """State and errors at 1,000 chunks and 10,000 organizations, beside the time of a chunk."""
+    chunks, organizations, failed = 1000, 10_000, 50
+    cache = {f"org-{n}": f"org_01H{n:023d}" for n in range(organizations)}
+    record = json.loads(next(islice(messages(1), 1, None)))["record"]
+    error = RecordError(ErrorType.USER_CREATE, "This email is not available.")
+    with folder() as path:
+        config = {"sandbox_path": "none", "errors_path": str(path / "errors.jsonl")}
+        settings = TargetWorkosUsers(config=config).settings
+        run = Run(settings, Start(None, {}), "benchmark")
+        run.checkpoint.open_stream("users", "users")
+        tally = Counter({"created": 1000 - failed, "failed": failed, "memberships": 950})
+        spent = []
+        with (path / "states.jsonl").open("wb") as output:
+            for number in range(chunks):
+                run.checkpoint.streams["users"].read += 1000
+                digests = [number.to_bytes(16)] * 1000
+                part = run.checkpoint.close("users", digests, stored=False)
+                started = time.perf_counter()
+                run.errors.append(
+                    error_line(
+                        stream="users", record_number=n, chunk=number, record=record, error=error
+                    )
+                    for n in range(failed)
+                )
+                run.checkpoint.commit(part, tally)
+                output.write(encode_state(run.next_state(cache, ())))
+                output.flush()
+                spent.append(time.perf_counter() - started)
+        run.close()
+    last = statistics.mean(spent[-100:])
+    seconds_a_chunk = 2 * 1000 / 50
+    return {
+        "ms_per_chunk": round(last * 1000, 1),
+        "share_at_50_writes_per_s": round(last / seconds_a_chunk, 6),
+    }
+
+
+ALL = (limit, limit_500, shared_limit, ceiling, skip, memory, checkpoint)
