@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.request
 from dataclasses import dataclass
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -45,8 +46,16 @@ class Answer(HTTPResponse):
     ambiguous: bool = False
 
     def json(self) -> Any:
-        """Body parsed as JSON."""
-        return msgspec.json.decode(self.content)
+        """Body parsed as JSON.
+
+        Raises:
+            ValueError: It is no JSON, or it is an error and no JSON object: the SDK fails with an
+                AttributeError on that (measured, workos 10.8.0).
+        """
+        value = msgspec.json.decode(self.content)
+        if self.status_code >= HTTPStatus.BAD_REQUEST and not isinstance(value, dict):
+            raise ValueError("the body of an error is no JSON object")
+        return value
 
 
 def open_session(connections: int) -> aiohttp.ClientSession:

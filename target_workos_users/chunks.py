@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_workos_users.checkpoint import Checkpoint, Part
+    from target_workos_users.records import UserRow
 
 
 @dataclass(slots=True)
@@ -24,6 +25,7 @@ class Record:
         digest: Of the content.
         counts: What became of it, by result and tally; None while it isn't finished.
         errors: Its lines in errors.jsonl.
+        row: What it asked for, if it went through WorkOS.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Record:
     digest: bytes
     counts: dict[str, int] | None = None
     errors: list[RecordError] = field(default_factory=list)
+    row: UserRow | None = None
 
 
 @dataclass
@@ -97,8 +100,13 @@ class Chunker:
         self._checkpoint.open_stream(name, source)
         self._open.setdefault(name, _Open())
 
-    def add(self, name: str, content: dict[str, Any]) -> Chunk | None:
+    def add(self, name: str, content: dict[str, Any], number: int | None = None) -> Chunk | None:
         """Take a record.
+
+        Args:
+            name: Its stream, after stream maps.
+            content: The record, after stream maps.
+            number: Counts from 1 in the tap's order, if it isn't the next one.
 
         Returns:
             The chunk that is full with it. To be committed in this order.
@@ -109,7 +117,7 @@ class Chunker:
         stream = self._checkpoint.streams[name]
         records = self._open[name].records
         stream.read += 1
-        records.append(Record(stream.read, content, self._digest(content)))
+        records.append(Record(number or stream.read, content, self._digest(content)))
         if expected := self._checkpoint.expected(name):
             return self._compare(name, *expected) if len(records) == expected[0] else None
         self._waiting += 1

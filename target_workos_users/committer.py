@@ -56,14 +56,15 @@ class Committer:
         self._sealed = False
 
     def start(self) -> None:
-        """Before the first record is sent: a fresh import gets a first checkpoint.
+        """Before the first record is sent: say that a pass over the source begins.
 
-        Without one, a crash in the first chunk would leave nothing that the journal belongs to.
+        Without that, a crash in its first chunk would leave nothing that the journal belongs to,
+        nor when the pass began.
 
         Raises:
             OutputError: Nobody reads it.
         """
-        if not self._run.resumed:
+        if self._run.begins:
             self._print_state()
 
     def read_state(self, value: State) -> None:
@@ -82,7 +83,7 @@ class Committer:
             chunk = self.in_flight[0]
             self._commit(chunk.number, chunk.parts)
             self.in_flight.popleft()
-            self._progress.chunk(chunk.number, unchanged=chunk.unchanged)
+            self._tell(chunk)
             # An unchanged chunk tells nothing new, unless the tap's bookmark moved with it.
             if not chunk.unchanged or self._checkpoint.has_moved:
                 self._print_state()
@@ -124,6 +125,7 @@ class Committer:
         if not parts:
             return
         self._commit(chunk.number, parts)
+        self._tell(chunk)
         for _, records in parts:
             for record in records:
                 record.counts = None  # covered by the checkpoint, and so no business of the journal
@@ -143,7 +145,7 @@ class Committer:
             )
         for (part, records), tally in zip(parts, tallies, strict=True):
             self._checkpoint.commit(part, tally)
-            self._progress.count(tally, len(records))
+            self._progress.counts.commit(part.stream, records, tally)
         self._unsaid = True
 
     def _append_errors(self, number: int, parts: list[tuple[Part, list[Record]]]) -> None:
@@ -164,6 +166,10 @@ class Committer:
         except OutputError:
             self._sealed = True
             raise
+
+    def _tell(self, chunk: Chunk) -> None:
+        stream = chunk.parts[0][0].stream
+        self._progress.chunk(stream, chunk.number, unchanged=chunk.unchanged)
 
     def _print_state(self) -> None:
         try:

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
-from target_workos_users.records import redact
+from target_workos_users.records import show_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,7 +48,7 @@ def error_line(
         record: The record as it came; its secrets are replaced.
         error: Why it failed.
     """
-    clean = redact(record)
+    clean = show_record(record)
     return {
         "stream": stream,
         "record_number": record_number,
@@ -69,6 +69,11 @@ def error_line(
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "record": clean,
     }
+
+
+def shown_record(record: Mapping[str, Any]) -> bytes:
+    """A record as its line in errors.jsonl has it: redacted, as JSON."""
+    return _encoder.encode(show_record(record))
 
 
 class ErrorsFile:
@@ -151,24 +156,44 @@ class ErrorsFile:
             self.path.rename(aside)
 
 
-def read_errors(path: Path) -> Iterator[dict[str, Any]]:
+class ErrorLine(msgspec.Struct):
+    """A line of errors.jsonl, as far as it is read again.
+
+    Attributes:
+        record: The redacted record, still JSON.
+    """
+
+    stream: str
+    record_number: int
+    error_type: str
+    error_message: str
+    retryable: bool = False
+    http_status: int | None = None
+    workos_code: str | None = None
+    record: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_decode_line = msgspec.json.Decoder(ErrorLine).decode
+
+
+def read_errors(path: Path) -> Iterator[ErrorLine]:
     """The lines of an errors file; a torn last line is left out.
 
     Raises:
-        SettingsError: The file isn't there, or a line isn't a JSON object.
+        SettingsError: The file can't be read, or a line isn't one that this target wrote.
     """
+    number = 0
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    return
-                yield _read_line(path, number, line)
+            for line in file:
+                number += 1
+                if line.endswith(b"\n"):
+                    yield _decode_line(line)
     except OSError as error:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
-
-
-def _read_line(path: Path, number: int, line: bytes) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(line, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise SettingsError(f"{path}, line {number}: not a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
+        raise SettingsError(
+            f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "
+            "errors_path named, unchanged."
+        ) from None

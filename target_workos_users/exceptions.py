@@ -42,6 +42,20 @@ class ErrorType(StrEnum):
     TOTP_ENROLL = "totp_enroll"
 
 
+LOAD_AGAIN = "load the record again with only_errors_from"
+"""The way on for a record that failed: a mere second run skips its chunk as unchanged."""
+
+_WHAT_FAILED = {
+    ErrorType.INVALID_RECORD: "the record is invalid",
+    ErrorType.ORG_RESOLUTION: "the organization could not be resolved",
+    ErrorType.USER_CREATE: "the user could not be created",
+    ErrorType.USER_UPDATE: "the user exists and could not be updated",
+    ErrorType.MEMBERSHIP_CREATE: "the membership could not be created",
+    ErrorType.ROLE_ASSIGNMENT: "the roles could not be added to the membership",
+    ErrorType.TOTP_ENROLL: "the TOTP factor could not be enrolled",
+}
+
+
 @dataclass(eq=False)
 class RecordError(TargetError):
     """This record failed; the run goes on.
@@ -115,11 +129,14 @@ class ApiError(TargetError):
     ambiguous: bool = False
 
     def __str__(self) -> str:
-        """The message, with the status and code that WorkOS gave."""
+        """The message, what WorkOS says in ``errors``, and the status and code that it gave."""
+        items = [item.get("message") for item in self.errors if isinstance(item, dict)]
+        texts = dict.fromkeys(str(text) for text in items if text and text != self.message)
+        said = f"{self.message.rstrip('.')}: {' '.join(texts)}" if texts else self.message
         details = ", ".join(
             part for part in (f"HTTP {self.status}" if self.status else "", self.code or "") if part
         )
-        return f"{self.message} ({details})" if details else self.message
+        return f"{said} ({details})" if details else said
 
     @property
     def retryable(self) -> bool:
@@ -131,11 +148,13 @@ class ApiError(TargetError):
 
         Args:
             error_type: Which step of the record failed.
-            message: Text for the user; WorkOS's own if left out.
+            message: Text for the user; if left out, what failed, WorkOS's own text, and what to do.
         """
+        what_to_do = "" if self.retryable else "clear up what WorkOS says, then "
+        default = f"{_WHAT_FAILED[error_type]}: {self}; {what_to_do}{LOAD_AGAIN}"
         return RecordError(
             error_type=error_type,
-            message=message or str(self),
+            message=message or default,
             retryable=self.retryable,
             http_status=self.status,
             workos_code=self.code,

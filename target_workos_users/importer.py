@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_workos_users.progress import Progress
+    from target_workos_users.records import UserRow
     from target_workos_users.resume import Run
     from target_workos_users.settings import Settings
     from target_workos_users.state import State
 
 _CHUNKS_IN_FLIGHT = 2
+_SECONDS_BETWEEN_TICKS = 0.5
 _MOST_SECONDS_TO_STOP = 20  # a container is killed 30 s after SIGTERM
 
 
@@ -78,6 +80,7 @@ class Importer:
         )
         self._changed = asyncio.Event()
         self._interrupted_by: int | None = None
+        self._ticking = loop.create_task(self._tick())
 
     # Input
 
@@ -90,18 +93,19 @@ class Importer:
         """
         self._chunker.open_stream(name, source)
 
-    def add(self, name: str, content: dict[str, Any]) -> None:
+    def add(self, name: str, content: dict[str, Any], number: int | None = None) -> None:
         """A record.
 
         Args:
             name: Its stream, after stream maps.
             content: The record, after stream maps.
+            number: Counts from 1 in the tap's order, if it isn't the next one.
 
         Raises:
             StopRun: The import can't go on.
             Interrupted: A signal came.
         """
-        self._submit(self._chunker.add(name, content))
+        self._submit(self._chunker.add(name, content, number))
 
     def read_state(self, value: State) -> None:
         """A STATE message of the tap."""
@@ -154,12 +158,15 @@ class Importer:
             seconds = min(self._settings.request_timeout, _MOST_SECONDS_TO_STOP)
             self._loop.run_until_complete(self._connection.drain(seconds))
         self._committer.commit_start()
+        self._progress.counts.unfinished = sum(
+            stream.read - stream.committed for stream in self._run.checkpoint.streams.values()
+        )
 
     def close(self) -> None:
         """Close connections and files."""
+        self._ticking.cancel()
+        self._loop.run_until_complete(asyncio.wait([self._ticking]))
         if self._connection:
-            self._progress.requests(self._connection.transport.stats)
-            self._progress.organizations(self._connection.organizations.counts)
             self._loop.run_until_complete(self._connection.close())
         self._run.close()
 
@@ -195,10 +202,12 @@ class Importer:
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
             self._connection = await Connection.open(self._settings, self._run.checkpoint.entry)
+            self._progress.counts.stats = self._connection.transport.stats
+            self._progress.counts.organizations = self._connection.organizations.counts
             self._committer.start()
         chunk.unfinished += 1  # not to be committed before all its rows are queued
         rows = [
-            (row, partial(self._finished, chunk, part.stream, record))
+            (row, partial(self._loaded, chunk, part.stream, record, row))
             for part, records in chunk.parts
             for record in records
             if (row := self._prepare(chunk, part.stream, record))
@@ -225,6 +234,12 @@ class Importer:
         known = self._run.finished.get(stream)
         return known.take(digest) if known else None
 
+    def _loaded(
+        self, chunk: Chunk, stream: str, record: Record, row: UserRow, outcome: Outcome
+    ) -> None:
+        record.row = row
+        self._finished(chunk, stream, record, outcome)
+
     def _finished(self, chunk: Chunk, stream: str, record: Record, outcome: Outcome) -> None:
         record.counts = {key.value: 1 for key in (outcome.result, *outcome.tallies)}
         record.errors = outcome.errors
@@ -238,6 +253,16 @@ class Importer:
         if not chunk.unfinished:
             self._committer.commit_finished()
             self._changed.set()
+
+    async def _tick(self) -> None:
+        """Tell the progress that time goes by."""
+        while True:
+            await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
+            unfinished = sum(chunk.unfinished for chunk in self._committer.in_flight)
+            records = sum(
+                len(records) for chunk in self._committer.in_flight for _, records in chunk.parts
+            )
+            self._progress.tick(records - unfinished, unfinished)
 
     # Waiting
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_workos_users.eventual import LOOKUP_DELAYS
-from target_workos_users.exceptions import ApiError, ErrorType, RecordError
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError
 from target_workos_users.memberships import Memberships, UserGone, is_missing
 from target_workos_users.outcome import Outcome, Tally
 from target_workos_users.users import ExistingUsers, LoadedUser, Users
@@ -59,7 +59,9 @@ class Loader:
             recent=recent,
             delays=delays,
         )
-        self._memberships = Memberships(api, organizations, add_roles=existing_users == "update")
+        self._memberships = Memberships(
+            api, organizations, add_roles=existing_users == "update", started_at=started_at
+        )
 
     async def load(self, row: UserRow) -> Outcome:
         """Load one row.
@@ -97,7 +99,7 @@ class Loader:
                 raise RecordError(
                     ErrorType.USER_CREATE,
                     f"the user was deleted in WorkOS while it was loaded, twice: {error}; find "
-                    "out what deletes it, and run again",
+                    f"out what deletes it, and {LOAD_AGAIN}",
                     retryable=True,
                 ) from error
 

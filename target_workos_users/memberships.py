@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError, TargetError
+from target_workos_users.exceptions import (
+    LOAD_AGAIN,
+    ApiError,
+    ErrorType,
+    Reason,
+    RecordError,
+    TargetError,
+)
 from target_workos_users.outcome import Outcome, Result, Tally
 from target_workos_users.roles import RoleRequest
 
@@ -33,12 +41,21 @@ class Memberships:
         api: WorkOS.
         organizations: Resolves an organization anew that was deleted in WorkOS in the meantime.
         add_roles: Whether to add the row's roles to a membership that exists and lacks them.
+        started_at: When the import began, with its time zone.
     """
 
-    def __init__(self, api: WorkOS, organizations: OrganizationCache, *, add_roles: bool) -> None:
+    def __init__(
+        self,
+        api: WorkOS,
+        organizations: OrganizationCache,
+        *,
+        add_roles: bool,
+        started_at: datetime,
+    ) -> None:
         self._api = api
         self._organizations = organizations
         self._add_roles = add_roles
+        self._started_at = started_at
         self._multiple_roles = True  # until WorkOS says that the environment has them off
 
     async def ensure(
@@ -85,33 +102,57 @@ class Memberships:
         status = found.get("status") if found is not None else None
         if status == "pending":
             raise _pending(outcome)
-        if found is not None and status != "inactive":
+        if found is not None and status != "inactive" and not self._is_in_doubt(row, found):
             await self._keep(row, user, outcome, found)
             return
         roles = RoleRequest(row.role_slugs)
         try:
             made = await self._with_roles(roles, lambda slugs: self._create(user, outcome, slugs))
         except ApiError as error:
-            await self._recover(row, user, outcome, error)
+            await self._recover(row, user, outcome, roles, error)
             return
         inactive = status == "inactive" or (not user.fresh and made is not None and _is_older(made))
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if inactive else Tally.MEMBERSHIPS)
         roles.report(outcome)
 
+    def _is_in_doubt(self, row: UserRow, found: Membership) -> bool:
+        """Whether this row may have made it in a run that was killed, without roles refused then.
+
+        Creating it once more has them refused once more.
+        """
+        if self._add_roles or _slugs(found).keys() >= set(row.role_slugs):
+            return False
+        try:
+            return datetime.fromisoformat(found["created_at"]) >= self._started_at
+        except (KeyError, TypeError, ValueError):
+            return False
+
     async def _recover(
-        self, row: UserRow, user: LoadedUser, outcome: Outcome, error: ApiError
+        self,
+        row: UserRow,
+        user: LoadedUser,
+        outcome: Outcome,
+        roles: RoleRequest,
+        error: ApiError,
     ) -> None:
         """The membership exists, or an answer was lost and it may."""
         if error.reason is Reason.MEMBER_PENDING:
             raise _pending(outcome, error) from error
-        if error.ambiguous:  # an earlier attempt of ours made it, with the row's roles
-            if error.reason is not Reason.MEMBER_EXISTS and await self._find(user, outcome) is None:
-                raise error
-            outcome.tallies.append(Tally.MEMBERSHIPS)
-        elif error.reason is Reason.MEMBER_EXISTS:
-            await self._keep(row, user, outcome)
-        else:
+        found = None
+        exists = error.reason is Reason.MEMBER_EXISTS
+        if error.ambiguous:
+            # A fresh user's can only be of an earlier attempt of ours.
+            found = None if exists and user.fresh else await self._find(user, outcome)
+            exists = exists or (found or {}).get("status") == "active"
+            if exists and (found is None or _slugs(found).keys() >= set(roles.sent)):
+                outcome.tallies.append(Tally.MEMBERSHIPS)
+                roles.report(outcome)
+                return
+        if not exists:
             raise error
+        await self._keep(row, user, outcome, found)
+        if not self._add_roles:  # else they were asked for and reported there
+            roles.report(outcome)
 
     async def _keep(
         self, row: UserRow, user: LoadedUser, outcome: Outcome, found: Membership | None = None
@@ -188,7 +229,7 @@ def is_missing(error: ApiError, entity_id: str | None) -> bool:
 def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
     message = (
         f"the user's membership in {outcome.org_id} is pending: WorkOS doesn't activate it before "
-        "its invitation is accepted or revoked; do either, and run again"
+        f"its invitation is accepted or revoked; do either, and {LOAD_AGAIN}"
     )
     if error is not None:
         return error.as_record_error(ErrorType.MEMBERSHIP_CREATE, message)

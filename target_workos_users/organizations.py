@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.eventual import LOOKUP_DELAYS, eventually
-from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.lru import LruDict
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class OrganizationCache:
         except ApiError as error:
             named = f"org_id {ref.id!r}" if ref.id else f"org_external_id {ref.external_id!r}"
             raise error.as_record_error(
-                ErrorType.ORG_RESOLUTION, f"{named} could not be resolved: {error}"
+                ErrorType.ORG_RESOLUTION, f"{named} could not be resolved: {error}; {LOAD_AGAIN}"
             ) from error
 
     async def _verify(self, organization_id: str) -> str:
@@ -230,7 +230,7 @@ class OrganizationCache:
             record_error = error.as_record_error(
                 ErrorType.ORG_RESOLUTION,
                 f"WorkOS refused to create org_external_id {external_id!r} as existing, but finds "
-                f"no such organization: {error}; run again to try anew",
+                f"no such organization: {error}; {LOAD_AGAIN}",
             )
             record_error.retryable = True
             raise record_error from error

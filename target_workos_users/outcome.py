@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from target_workos_users.exceptions import RecordError
 
+_CONFLICTING = "conflicting_"
+
 REMARKS: Mapping[str, str] = MappingProxyType(
     {
-        f"conflicting_{column}": f"rows of one email differ in {column}; the first row's holds"
+        f"{_CONFLICTING}{column}": f"rows of one email differ in {column}; the first row's holds"
         for column in (*FIELDS, "role_slugs")
     }
 )
@@ -49,6 +51,7 @@ class Tally(StrEnum):
     ROLES_ADDED = "roles_added"  # to an existing membership
     FACTORS = "factors"  # TOTP factors enrolled
     FACTORS_EXISTING = "factors_existing"
+    CONFLICTS = "conflicts"  # a value that another row of the same email has otherwise
 
 
 @dataclass(slots=True)
@@ -75,6 +78,8 @@ class Outcome:
         """Make ``result`` agree with ``errors``, and give each error the ids that it lacks."""
         if self.errors:
             self.result = Result.FAILED
+        if any(kind.startswith(_CONFLICTING) for kind in self.remarks):
+            self.tallies.append(Tally.CONFLICTS)
         for error in self.errors:
             error.user_id = error.user_id or self.user_id
             error.org_id = error.org_id or self.org_id

@@ -1,65 +1,72 @@
-"""What the user is told: how far the import is, and what became of the records."""
+"""What the user is told: how far the import is while it runs, and the summary at its end."""
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import time
-from collections import Counter, deque
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from target_workos_users import outcome, records
-from target_workos_users.outcome import Result, Tally
+from singer_sdk import metrics
+
+from target_workos_users import outcome, records, wording
+from target_workos_users.counts import Counts
+from target_workos_users.pace import Pace
+from target_workos_users.summary import write_summary
+from target_workos_users.summary_counts import summarize
+from target_workos_users.summary_text import print_table, summary_lines
+from target_workos_users.timeline import ChunkLine, Timeline, path_beside
+from target_workos_users.totals import Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from logging import Logger
+    from contextlib import AbstractContextManager
 
-    from target_workos_users.organizations import OrganizationCounts
+    from target_workos_users.live import LiveBar
     from target_workos_users.settings import Settings
     from target_workos_users.state import Entry
-    from target_workos_users.transport import TransportStats
 
-_RECENT_CHUNKS = 10
 _REMARKS = {**records.REMARKS, **outcome.REMARKS}
+_SECONDS_OF_SILENCE = 30
+_SECONDS_BETWEEN_SKIPS = 10
+_SECONDS_TO_COUNT = 2
 
 
 class Progress:
-    """Counts, and tells the user.
+    """Tells the user: by a live bar on a terminal, by plain lines in the log elsewhere.
 
     Args:
         settings: Of the run.
-        logger: The target's.
+        logger: The target's; at a level above info there is neither.
+
+    Attributes:
+        counts: What was counted so far.
     """
 
-    def __init__(self, settings: Settings, logger: Logger) -> None:
-        self.tally: Counter[str] = Counter()
-        self.skipped = 0
+    def __init__(self, settings: Settings, logger: logging.Logger) -> None:
+        self.counts = Counts()
         self._settings = settings
         self._logger = logger
-        self._total = settings.total_records
+        self._started = datetime.now(UTC)
+        self._total = Total(settings.total_records, settings.streams)
+        self._pace = Pace(time.monotonic())
+        self._said_at = time.monotonic()
         self._remarked: set[str] = set()
-        self._started = time.monotonic()
-        self._recent: deque[tuple[float, int]] = deque(
-            [(self._started, 0)], maxlen=_RECENT_CHUNKS + 1
-        )
+        self._chunks = 0
         self._loaded = 0
-        self._stats: TransportStats | None = None
-        self._organizations: OrganizationCounts | None = None
+        self._before = self.counts.snapshot()
+        self._resumed_from: str | None = None
+        self._bar: LiveBar | None = None
+        self._timeline: Timeline | None = None
 
     def say(self, text: str) -> None:
         """One line at level info."""
         self._logger.info("%s", text)
-
-    def resuming(self, entry: Entry) -> None:
-        """The run goes on from a checkpoint."""
-        for name, stream in entry.streams.items():
-            records = sum(records for records, _ in stream.chunks)
-            what = "complete" if stream.complete else "interrupted"
-            self.say(
-                f"Resuming stream {name!r}: {len(stream.chunks):,} chunks ({records:,} records) "
-                f"are loaded; the import was {what}, last checkpoint {entry.updated}."
-            )
-            if stream.complete and not self._total and len(entry.streams) == 1:
-                self._total = stream.records
+        self._said_at = time.monotonic()
 
     def remarks(self, kinds: Iterable[str]) -> None:
         """Warn of something, once a kind and run."""
@@ -69,86 +76,155 @@ class Progress:
                 text = _REMARKS[kind]
                 self._logger.warning("%s", text[0].upper() + text[1:] + ".")
 
-    def count(self, tally: Counter[str], records: int) -> None:
-        """Records were committed.
+    def begin(self, resumed: Entry | None = None) -> None:
+        """The first record is about to be taken.
 
         Args:
-            tally: What became of them; empty for a part counted by an earlier run.
-            records: How many they are.
+            resumed: The checkpoint that the run goes on from.
+
+        Raises:
+            SettingsError: progress.jsonl can't be written.
         """
-        self.tally.update(tally)
-        unchanged = records if not tally else tally["unchanged"]
-        self.skipped += unchanged
-        self._loaded += records - unchanged
+        if not self._settings.only_errors_from:
+            self._total.start()
+        if resumed:
+            self._resumed_from = resumed.updated
+            self._total.wait(_SECONDS_TO_COUNT)
+            total, size = self._total.value, self._settings.batch_size_rows
+            self.say(wording.resuming(resumed, total, size, self._started))
+            _, loaded = wording.loaded_chunks(resumed)
+            covered = sum(stream.records for stream in resumed.streams.values())
+            if wording.is_complete(resumed) and loaded == covered:
+                self._total.value = total or loaded
+        if self._settings.summary_path:
+            keep = bool(resumed or self._settings.only_errors_from)
+            self._timeline = Timeline(path_beside(self._settings.summary_path), keep=keep)
+        if not self._settings.dry_run and self._on_terminal():
+            from target_workos_users.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
 
-    def chunk(self, number: int, *, unchanged: bool) -> None:
-        """A chunk is committed."""
-        if unchanged:
+            self._bar = LiveBar(self._logger)
+            self.tick(0, 0)
+
+    def expect(self, records: int) -> None:
+        """So many records will come."""
+        self._total.value = records
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Make room on the terminal while something is written to stdout."""
+        return self._bar.aside() if self._bar and sys.stdout.isatty() else nullcontext()
+
+    def tick(self, finished: int, waiting: int) -> None:
+        """Time went by: refresh the bar, or break a long silence.
+
+        Args:
+            finished: Records that are finished, but not committed.
+            waiting: Records that were read, and aren't finished.
+        """
+        if self._bar:
+            far, well = self._how_far(finished), wording.how_well(self.counts)
+            done = self.counts.done + finished
+            self._bar.update(" · ".join(far), " · ".join(well), done, self._known_total())
+        elif time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
+            under_way = (
+                f"then {finished:,} of {finished + waiting:,} finished"
+                if finished + waiting
+                else "waiting for the tap"
+            )
+            self._say_progress([under_way, *wording.how_well(self.counts)])
+
+    def chunk(self, stream: str, number: int, *, unchanged: bool) -> None:
+        """A chunk, or a part of it, is committed.
+
+        Args:
+            stream: Its stream, or one of them.
+            number: Counts from 1 in its stream.
+            unchanged: It was skipped.
+        """
+        self._chunks += 1
+        before, self._before = self._before, self.counts.snapshot()
+        brought = {name: count - before[name] for name, count in self._before.items()}
+        loaded, self._loaded = self.counts.loaded_now - self._loaded, self.counts.loaded_now
+        # A chunk that the journal knew by half or more tells nothing of those to come.
+        typical = 2 * loaded > brought["records"]
+        seconds = self._pace.add(time.monotonic(), loaded if typical else 0)
+        if self._timeline:
+            line = ChunkLine(
+                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                run=self._started.isoformat(timespec="seconds"),
+                mode="retry" if self._settings.only_errors_from else "import",
+                chunk=number,
+                unchanged=unchanged,
+                seconds=round(seconds, 3),
+                **brought,
+            )
+            self._timeline.append(line)
+        if self._bar:
+            self.tick(0, 0)
             return
-        done = self._loaded + self.skipped
-        self._recent.append((time.monotonic(), self._loaded))
-        (since, before), (until, after) = self._recent[0], self._recent[-1]
-        rate = (after - before) / max(until - since, 1e-6)
-        parts = [f"chunk {number:,}", f"{done:,} records"]
-        if self._total and self._total >= done:
-            chunks = max(number, -(-self._total // self._settings.batch_size_rows))
-            parts = [
-                f"{number:,}/{chunks:,} chunks ({100 * done // self._total}%)",
-                f"{done:,} of {self._total:,} records",
-            ]
-        parts.append(f"{rate:,.1f}/s")
-        if self._total and self._total > done and rate:
-            parts.append(f"ETA {duration((self._total - done) / rate)}")
-        parts.append(f"{self.tally[Result.FAILED]:,} failed")
-        self.say("Progress: " + " · ".join(parts))
+        if not unchanged:
+            _log_batch_time(stream, seconds)
+        if not unchanged or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
+            self._say_progress([f"{self.counts.failed:,} failed"])
 
-    def requests(self, stats: TransportStats) -> None:
-        """How the requests went, known when the connection closes."""
-        self._stats = stats
+    def end(self) -> None:
+        """Nothing is committed any more."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+        if self._timeline:
+            self._timeline.close()
 
-    def organizations(self, counts: OrganizationCounts) -> None:
-        """How organizations were resolved, known when the connection closes."""
-        self._organizations = counts
-
-    def summary(self, reason: str) -> None:
+    def summary(self, reason: str, exit_code: int, error: str | None = None) -> None:
         """The closing summary.
 
         Args:
             reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
         """
-        tally = self.tally
-        loaded = sum(tally[result] for result in Result if result is not Result.FAILED)
-        self.say(f"Summary: {reason} after {duration(time.monotonic() - self._started)}")
-        self.say(
-            f"  records: {loaded + self.skipped + tally[Result.FAILED]:,} read = {loaded:,} loaded "
-            f"+ {self.skipped:,} unchanged + {tally[Result.FAILED]:,} failed"
+        summary = summarize(self.counts, self._settings, self._started, datetime.now(UTC))
+        summary.reason, summary.exit_code, summary.error = reason, exit_code, error
+        if self._on_terminal():
+            print_table(summary)
+        else:
+            for line in summary_lines(summary):
+                self.say(line)
+        unchanged = self.counts.skipped == self.counts.done > 0 and not self.counts.stats.attempts
+        if self._resumed_from and reason == "complete" and unchanged:
+            self.say(wording.nothing_to_do(self._chunks, self._resumed_from, datetime.now(UTC)))
+        if path := self._settings.summary_path:
+            try:
+                write_summary(summary, Path(path))
+            except OSError as failure:
+                why = failure.strerror
+                self._logger.warning("summary_path: %s can't be written (%s).", path, why)
+
+    def _on_terminal(self) -> bool:
+        return (
+            self._logger.isEnabledFor(logging.INFO)
+            and sys.stderr.isatty()
+            and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
         )
-        self.say(
-            f"  users: {tally[Tally.USERS_CREATED]:,} created, "
-            f"{tally[Result.EXISTING]:,} existing, {tally[Tally.USERS_UPDATED]:,} updated"
-        )
-        self.say(
-            f"  memberships: {tally[Tally.MEMBERSHIPS]:,} created, "
-            f"{tally[Tally.MEMBERSHIPS_EXISTING]:,} existing"
-        )
-        if counts := self._organizations:
-            self.say(f"  organizations: {counts.created:,} created, {counts.found:,} found")
-        sent = self._stats.attempts if self._stats else 0
-        self.say(f"  requests: {sent:,}")
-        if tally[Result.FAILED]:
-            self.say(f"  What failed is in {self._settings.errors_path}.")
-        if self._settings.sandbox_path:
-            self.say(
-                f"  Loaded into the sandbox {self._settings.sandbox_path}. To load into WorkOS: "
-                "unset sandbox_path and set WORKOS_API_KEY (in this project: "
-                "`meltano --environment=prod run …`)."
-            )
+
+    def _say_progress(self, parts: list[str]) -> None:
+        self.say("Progress: " + " · ".join(self._how_far() + parts))
+
+    def _how_far(self, ahead: int = 0) -> list[str]:
+        done, total = self.counts.done, self._known_total()
+        size = self._settings.batch_size_rows
+        return wording.how_far(self._chunks, done, total, size, self._pace, ahead=ahead)
+
+    def _known_total(self) -> int | None:
+        total = self._total.value
+        return total if total and total >= self.counts.done else None
 
 
-def duration(seconds: float) -> str:
-    """For people: ``56m 10s``, ``1h 7m``, ``12s``."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h {minutes}m"
-    return f"{minutes}m {rest}s" if minutes else f"{rest}s"
+def _log_batch_time(stream: str, seconds: float) -> None:
+    """The SDK's own metric of a batch; the SDK's timer can't span two batches under way."""
+    tags: dict[str, Any] = {
+        metrics.Tag.STREAM: stream,
+        metrics.Tag.PID: os.getpid(),
+        metrics.Tag.STATUS: metrics.Status.SUCCEEDED.value,
+    }
+    point = metrics.Point("timer", metrics.Metric.BATCH_PROCESSING_TIME, seconds, tags)
+    metrics.log(metrics.get_metrics_logger(), point)

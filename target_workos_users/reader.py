@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import select
 import sys
 from collections import Counter
@@ -18,8 +19,13 @@ from target_workos_users.exceptions import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_READ_SIZE = 1 << 20
+_READ_SIZE = 1 << 16
 _LINES_PER_TURN = 100
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_UNICODE = (
+    "column {columns} has bytes that aren't UTF-8, or half a surrogate pair; was the source read "
+    "in a wrong encoding? The line shows U+FFFD in their place"
+)
 
 
 class MalformedError(ValueError):
@@ -158,16 +164,22 @@ class MessageReader(MsgSpecReader):
 def _read_leniently(line: str | bytes) -> Any:
     """JSON as Python's own parser takes it: NaN is null, and undecodable text is replaced."""
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
-    text = raw.decode("utf-8", "replace")
     try:
+        # Bytes that aren't UTF-8 become lone surrogates, which JSON's escapes may hold anyway.
+        text = raw.decode("utf-8", "surrogateescape")
         message = json.loads(text, parse_constant=lambda _: None)
-        # Lone surrogates, legal in JSON's escapes, have no UTF-8.
-        dumped = json.dumps(message, ensure_ascii=False)
-        content = dumped.encode("utf-8", "replace")
+        replaced = decoder.decode(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _dump(message)))
     except (ValueError, RecursionError):
         raise MalformedError("not valid JSON") from None
-    message = decoder.decode(content)
-    replaced = text.encode() != raw or content != dumped.encode("utf-8", "surrogatepass")
-    if replaced and isinstance(message, dict) and isinstance(message.get("record"), dict):
-        message["record"]["_sdc_error"] = "holds text that isn't valid UTF-8; it was replaced"
-    return message
+    if isinstance(message, dict) and isinstance(message.get("record"), dict):
+        record = message["record"].items()
+        columns = [name for name, value in record if _SURROGATE.search(_dump([name, value]))]
+        if columns:
+            replaced["record"]["_sdc_error"] = _NO_UNICODE.format(
+                columns=", ".join(map(ascii, columns[:5]))
+            )
+    return replaced
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

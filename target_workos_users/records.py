@@ -29,6 +29,7 @@ __all__ = [
     "UserRow",
     "parse_record",
     "redact",
+    "show_record",
 ]
 
 KNOWN_COLUMNS = SECRET_COLUMNS | {
@@ -64,6 +65,7 @@ REMARKS: Mapping[str, str] = MappingProxyType(
 )
 """What a remark of a row means: the text to warn with, once a run."""
 
+MAX_COLUMNS = 100  # unknown ones of a record that are shown in errors.jsonl
 MAX_HASH = 2_000  # characters; no real hash comes near it
 _BASE32 = re.compile(r"[A-Z2-7]+")
 
@@ -118,6 +120,16 @@ class UserRow:
     role_slugs: tuple[str, ...]
     totp: Totp | None
     remarks: tuple[str, ...]
+
+
+def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record fit for errors.jsonl: redacted, with at most 100 unknown columns."""
+    unknown = [name for name in record if name not in KNOWN_COLUMNS and name != "_sdc_error"]
+    left_out = set(unknown[MAX_COLUMNS:])
+    shown = redact({name: value for name, value in record.items() if name not in left_out})
+    if left_out:
+        shown["_sdc_left_out"] = f"{len(left_out):,} more columns"
+    return shown
 
 
 def parse_record(

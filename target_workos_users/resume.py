@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 _MELTANO_SECONDS = 120
 
 
-def now() -> str:
+def now(precision: str = "seconds") -> str:
     """The time, UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def read_state_file(path: Path) -> State:
@@ -145,7 +145,7 @@ class Run:
         finished: By stream, records that the journal knows as done.
         errors: The errors file.
         journal: The journal.
-        resumed: Whether the run goes on from a stored checkpoint.
+        begins: A pass over the source begins with this run; else it goes on from the middle.
     """
 
     def __init__(self, settings: Settings, start: Start, destination: str) -> None:
@@ -159,13 +159,16 @@ class Run:
         Raises:
             SettingsError: A file can't be written.
         """
-        self.resumed = start.entry is not None
         entry = start.entry or Entry(
-            version=VERSION, lineage=secrets.token_hex(4), started=now(), destination=destination
+            version=VERSION, lineage=secrets.token_hex(4), destination=destination
         )
+        self.begins = all(stream.complete for stream in entry.streams.values())
+        if self.begins:
+            # A new pass: users of the earlier ones are there before it, to be updated or refused.
+            entry.started = now("milliseconds")
         mark = fingerprint(entry)
         self.errors = ErrorsFile(settings.errors_path)
-        own_errors = self.resumed and entry.errors.path == settings.errors_path
+        own_errors = entry is start.entry and entry.errors.path == settings.errors_path
         self.errors.open(keep=entry.errors.bytes if own_errors else None)
         self.journal = Journal(settings.journal_path)
         self.finished: dict[str, Finished] = {}

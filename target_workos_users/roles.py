@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_workos_users.exceptions import ApiError, ErrorType, RecordError
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,10 +13,20 @@ if TYPE_CHECKING:
 
 
 class RoleRequest:
-    """Roles asked for, besides those held, and which of them WorkOS doesn't take."""
+    """Roles asked for, besides those held, and which of them WorkOS doesn't take.
+
+    Args:
+        wanted: Slugs that are asked for.
+        held: Slugs that the membership has.
+
+    Attributes:
+        held: As given.
+        sent: Slugs of the latest attempt.
+    """
 
     def __init__(self, wanted: Sequence[str], held: Sequence[str] = ()) -> None:
         self.held = held
+        self.sent: list[str] = []
         self._wanted = list(wanted)
         self._left_out: list[str] = []
         self._unknown: list[str] = []
@@ -26,7 +36,8 @@ class RoleRequest:
         """The roles of the next attempt; one of them, if the environment takes no more."""
         room = len(self._wanted) if multiple else 1 - min(1, len(self.held))
         self._left_out = self._wanted[room:]
-        return [*self.held, *self._wanted[:room]]
+        self.sent = [*self.held, *self._wanted[:room]]
+        return self.sent
 
     def drop_unknown(self, refusal: ApiError) -> bool:
         """Drop the roles that the refusal names, or all if it names none; False if none is left."""
@@ -43,9 +54,9 @@ class RoleRequest:
             outcome.errors.append(
                 self._refusal.as_record_error(
                     ErrorType.ROLE_ASSIGNMENT,
-                    f"role_slugs {_listed(self._unknown)}: no such role in WorkOS, so the "
-                    "membership is without: create it there and run again with existing_users "
-                    '"update", or correct the column',
+                    f"role_slugs {_listed(self._unknown)} not assigned: {self._refusal}; create "
+                    "the role in WorkOS, or correct the column, and "
+                    f'{LOAD_AGAIN} and existing_users "update"',
                 )
             )
         if self._left_out:
@@ -53,8 +64,8 @@ class RoleRequest:
                 RecordError(
                     ErrorType.ROLE_ASSIGNMENT,
                     f"role_slugs {_listed(self._left_out)} not assigned: this WorkOS environment "
-                    "has multiple roles off, so the membership has its first role only: switch "
-                    'multiple roles on in WorkOS and run again with existing_users "update"',
+                    "has multiple roles off, so the membership has one only; switch them on in "
+                    f'WorkOS, and {LOAD_AGAIN} and existing_users "update"',
                     workos_code="multiple_roles_not_enabled",
                 )
             )

@@ -93,3 +93,15 @@ class TransportStats:
             for (_, status), number in self.answers.items()
             if status == HTTPStatus.TOO_MANY_REQUESTS
         )
+
+    @property
+    def writes(self) -> int:
+        """Number of requests sent that count against the budget of writes."""
+        sent = self.lost.copy()
+        for (kind, _), number in self.answers.items():
+            sent[kind] += number
+        return sum(
+            number
+            for kind, number in sent.items()
+            if "/user_management/" in kind and not kind.startswith("GET ")
+        )

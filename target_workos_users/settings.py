@@ -146,6 +146,27 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         description="The streams to take as users; the others are left out. Default: all.",
     ),
     th.Property(
+        "only_errors_from",
+        th.StringType,
+        title="Only errors from",
+        description="Load only the records that this errors file lists, from the unchanged source. "
+        "What fails again goes to a new file beside errors_path; the checkpoint stays as it is.",
+    ),
+    th.Property(
+        "retryable_only",
+        th.BooleanType,
+        default=False,
+        title="Retryable only",
+        description="With only_errors_from: only the records whose errors are marked retryable.",
+    ),
+    th.Property(
+        "summary_path",
+        th.StringType,
+        title="Summary file",
+        description="Where the closing summary is written as JSON, mode 0600; progress.jsonl "
+        "beside it gets a line a chunk. `workos-users report` makes a page of both.",
+    ),
+    th.Property(
         "abort_error_rate",
         th.NumberType(minimum=0, maximum=1),
         default=0.5,
@@ -199,6 +220,15 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
 ).to_dict()
 
 
+_WITHOUT_DEFAULT = (
+    "sandbox_path",
+    "only_errors_from",
+    "summary_path",
+    "total_records",
+    "state_id",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one run, environment fallbacks applied."""
@@ -219,6 +249,9 @@ class Settings:
     errors_path: str
     journal_path: str | None
     streams: frozenset[str] | None
+    only_errors_from: str | None
+    retryable_only: bool
+    summary_path: str | None
     abort_error_rate: float
     fail_on_errors: bool
     on_source_change: Literal["fail", "reload"]
@@ -247,9 +280,14 @@ class Settings:
         errors_path = config["errors_path"]
         journal_path = config.get("journal_path") or f"{errors_path}.journal"
         streams = config.get("streams")
+        if config.get("retryable_only") and not config.get("only_errors_from"):
+            raise SettingsError(
+                "retryable_only is set without only_errors_from. Set only_errors_from to the "
+                "errors file whose records are to be loaded again."
+            )
         return cls(
             **{
-                **dict.fromkeys(("sandbox_path", "total_records", "state_id")),
+                **dict.fromkeys(_WITHOUT_DEFAULT),
                 **values,
                 "api_key": _api_key(config, environment, needed=not offline),
                 "base_url": _base_url(config, environment),

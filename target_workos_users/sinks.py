@@ -8,6 +8,9 @@ import jsonschema
 from singer_sdk.sinks import Sink
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
+from target_workos_users.redaction import redact_text
+from target_workos_users.values import kind
+
 if TYPE_CHECKING:
     from singer_sdk.sinks.core import BaseJSONSchemaValidator
 
@@ -37,7 +40,10 @@ class UserSink(Sink):
         """Why a record doesn't keep to its stream's schema, without quoting it; None if it does."""
         if any(key not in record for key in self.key_properties):
             missing = [key for key in self.key_properties if key not in record]
-            return f"key column {', '.join(missing)} is missing; every record needs it"
+            return (
+                f"{', '.join(missing)}: missing, though the tap calls it a key of stream "
+                f"{self.stream_name!r}; mend the source or the tap"
+            )
         if self._schema_validator is None:
             return None
         error: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
@@ -46,9 +52,11 @@ class UserSink(Sink):
         if error is None:
             return None
         path = ".".join(map(str, error.absolute_path)) or "the record"
+        # The brackets keep a column named password from looking like a password itself.
         return (
-            f"{path}: doesn't keep to the stream's schema, which says "
-            f"{error.validator}: {error.validator_value!r}"[:500]
+            f"{redact_text(path)} ({kind(error.instance)}) doesn't keep to the stream's schema, "
+            f"which expects {error.validator}: {error.validator_value!r}"[:400]
+            + "; mend the source or the tap's schema, or turn validate_records off"
         )
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

@@ -36,8 +36,11 @@ State = dict[str, Any]
 """A Singer state: the value of a STATE message."""
 
 
-class StoredStream(msgspec.Struct, omit_defaults=True):
+class StoredStream(msgspec.Struct):
     """What the checkpoint knows of one stream.
+
+    Every field is always written: ``meltano run --state-strategy merge`` never removes a key, so
+    one left out would keep its old value.
 
     Attributes:
         complete: The last pass over the source reached its end.
@@ -71,7 +74,7 @@ class Entry(msgspec.Struct):
         streams: By stream name, after stream maps.
         org_cache: WorkOS ids of organizations by their external id, least recently used first.
         errors: The errors file that belongs to it.
-        started: When the import started afresh, UTC, ISO 8601.
+        started: When this pass over the source began, interruptions included, UTC, ISO 8601.
         updated: When this STATE line was printed, UTC, ISO 8601.
     """
 

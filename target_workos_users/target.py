@@ -7,6 +7,7 @@ import copy
 import os
 import signal
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ from target_workos_users.progress import Progress
 from target_workos_users.reader import MalformedError, MessageReader, TruncatedInputError
 from target_workos_users.records import KNOWN_COLUMNS
 from target_workos_users.resume import Run, Start, ask_meltano, check_bookmarks, read_state_file
+from target_workos_users.retry import Retry, read_listed, retry_settings
 from target_workos_users.settings import SETTINGS, Settings
 from target_workos_users.sinks import UserSink
 
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from target_workos_users.state import State
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALED = 128  # and the signal's number: exit code, as shells have it
 
 
 class TargetWorkosUsers(Target):
@@ -69,16 +72,19 @@ class TargetWorkosUsers(Target):
         """
         super().__init__(**kwargs)
         self.settings = Settings.from_config(self.config)
+        if self.settings.only_errors_from:
+            self.settings = retry_settings(self.settings, datetime.now(UTC))
         self.progress = Progress(self.settings, self.logger)
         self._state_file = state_file
         self._loop = asyncio.new_event_loop()
-        self._importer: Importer | Plan | None = None
+        self._importer: Importer | Plan | Retry | None = None
         self._sources: dict[str, str] = {}
         self._early_state: State | None = None
         self._states_read = 0
         self._unknown_columns: set[str] = set()
         self._left_out: set[str] = set()
         self._signaled = False
+        self._complete = True
 
     # Messages
 
@@ -117,21 +123,22 @@ class TargetWorkosUsers(Target):
             try:
                 mapped = stream_map.transform(copy.copy(record))
             except MapExpressionError as error:
-                mapped, problem = record, f"a stream map failed: {error}"
+                mapped, problem = record, f"a stream map failed: {error} Correct stream_maps."
             if mapped is None:
                 return
             record = mapped
         name = stream_map.stream_alias
         sink = self._sinks_active[name]
         assert isinstance(sink, UserSink)
-        if unknown := record.keys() - KNOWN_COLUMNS - self._unknown_columns:
-            self._warn_of_columns(name, unknown)
+        if record.keys() - KNOWN_COLUMNS - self._unknown_columns:
+            self._warn_of_columns(name, record.keys() | sink.schema["properties"].keys())
         if problem := problem or sink.problem(record):
             record = {**record, "_sdc_error": problem}
         self.importer.add(name, record)
         sink.record_counter_metric.increment()
 
-    def _warn_of_columns(self, stream: str, unknown: set[str]) -> None:
+    def _warn_of_columns(self, stream: str, columns: set[str]) -> None:
+        unknown = columns - KNOWN_COLUMNS - self._unknown_columns
         self._unknown_columns |= unknown
         if names := sorted(name for name in unknown if not name.startswith("_sdc_")):
             shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
@@ -165,37 +172,32 @@ class TargetWorkosUsers(Target):
         if self._importer is None and not self._sources and self._early_state is None:
             return
         self.importer.finish(complete=complete)
+        self._complete = complete
         for sink in self._sinks_active.values():
             sink.clean_up()
 
     # The importer
 
     @property
-    def importer(self) -> Importer | Plan:
+    def importer(self) -> Importer | Plan | Retry:
         """Takes the records; made at the first one, when every early STATE has been read."""
         if self._importer is None:
-            self._importer = Plan(self.settings, self.progress) if self.settings.dry_run else None
-            self._importer = self._importer or self._start()
+            listed = read_listed(self.settings)
+            importer = (
+                Plan(self.settings, self.progress) if self.settings.dry_run else self._start()
+            )
+            only = self.settings.only_errors_from
+            self._importer = Retry(only, listed, importer, self.progress) if only else importer
             for name, source in self._sources.items():
                 self._importer.open_stream(name, source)
         return self._importer
 
     def _start(self) -> Importer:
-        others = [read_state_file(self._state_file)] if self._state_file else []
-        if self.settings.resume_from_meltano:
-            others.append(ask_meltano(self.settings))
-        start = Start.newest(self._early_state, others)
         destination = connection.destination(self.settings)
-        if start.entry and start.entry.destination != destination:
-            self._check_destination(start, destination)
-        if start.entry:
-            self.progress.resuming(start.entry)
-        elif "MELTANO_EXTRACTOR_NAME" in os.environ:
-            self.progress.say(
-                "No checkpoint came from the tap: starting with the first record. That is right "
-                "for a first run, and after --full-refresh or `meltano state clear`. Otherwise "
-                "meltano.yml must give the tap `capabilities: [catalog, discover, state]`."
-            )
+        start = Start(None, {})
+        if not self.settings.only_errors_from:
+            start = self._find_checkpoint(destination)
+        self.progress.begin(start.entry)
         run = Run(self.settings, start, destination)
         importer = Importer(self.settings, run, self.progress, self._emit, self._loop)
         self.message_reader.turn = importer.turn
@@ -204,6 +206,21 @@ class TargetWorkosUsers(Target):
             for number in _SIGNALS:
                 self._loop.add_signal_handler(number, importer.interrupt, number)
         return importer
+
+    def _find_checkpoint(self, destination: str) -> Start:
+        others = [read_state_file(self._state_file)] if self._state_file else []
+        if self.settings.resume_from_meltano:
+            others.append(ask_meltano(self.settings))
+        start = Start.newest(self._early_state, others)
+        if start.entry and start.entry.destination != destination:
+            self._check_destination(start, destination)
+        if start.entry is None and "MELTANO_EXTRACTOR_NAME" in os.environ:
+            self.progress.say(
+                "No checkpoint came from the tap: starting with the first record. That is right "
+                "for a first run, and after --full-refresh or `meltano state clear`. Otherwise "
+                "meltano.yml must give the tap `capabilities: [catalog, discover, state]`."
+            )
+        return start
 
     def _check_destination(self, start: Start, destination: str) -> None:
         """Another host or key: another environment, unless it knows a cached organization."""
@@ -228,9 +245,12 @@ class TargetWorkosUsers(Target):
         start.entry = None
 
     def _emit(self, state: State) -> None:
+        if self.settings.only_errors_from:
+            return  # the stored checkpoint stays as it is
         try:
-            sys.stdout.write(encode_state(state).decode())
-            sys.stdout.flush()
+            with self.progress.aside():
+                sys.stdout.write(encode_state(state).decode())
+                sys.stdout.flush()
         except (OSError, ValueError):
             raise OutputError("Stdout is closed: nobody stores the state any more.") from None
 
@@ -249,15 +269,18 @@ class TargetWorkosUsers(Target):
         self._signaled = True
         for number in _SIGNALS:
             signal.signal(number, _interrupt)
+        code, reason, error = 1, "stopped by a fault of the target", None
         try:
-            code, reason = self._listen(file_input)
+            code, reason, error = self._listen(file_input)
         finally:
             self._close()
-        if self._importer:
-            self.progress.summary(reason)
+            if code > _SIGNALED:
+                _ignore_signals()  # the closed loop has given them their default handlers back
+            if self._importer and not self.settings.dry_run:
+                self.progress.summary(reason, code, error)
         return code
 
-    def _listen(self, file_input: IO[str] | None) -> tuple[int, str]:
+    def _listen(self, file_input: IO[str] | None) -> tuple[int, str, str | None]:
         try:
             try:
                 self.listen(file_input)
@@ -265,25 +288,31 @@ class TargetWorkosUsers(Target):
                 self._finish(complete=False)
                 raise
         except Interrupted as signaled:
+            _ignore_signals()
             name = signal.Signals(signaled.signal_number).name
-            return self._break_off(128 + signaled.signal_number, f"stopped by {name}")
+            return _SIGNALED + signaled.signal_number, f"stopped by {name}", self._break_off()
         except StopRun as error:
             self.logger.error("%s", error)  # noqa: TRY400 - the message says it all
-            return self._break_off(1, "stopped by an error")
-        failed = self.settings.fail_on_errors and self.progress.tally["failed"]
-        return int(bool(failed)), "complete"
+            self._break_off()
+            return 1, "stopped by an error", str(error)
+        failed = self.settings.fail_on_errors and self.progress.counts.failed
+        reason = "complete" if self._complete else "the input ended without a last STATE"
+        return int(bool(failed)), reason, None
 
-    def _break_off(self, code: int, reason: str) -> tuple[int, str]:
+    def _break_off(self) -> str | None:
+        """Stop half-way; returns the error if that can't be done."""
         if self._importer:
             try:
                 self._importer.break_off()
             except StopRun as error:
                 self.logger.error("%s", error)  # noqa: TRY400 - the message says it all
-        return code, reason
+                return str(error)
+        return None
 
     def _close(self) -> None:
         if self._importer:
             self._importer.close()
+        self.progress.end()
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -343,7 +372,14 @@ def encode_state(state: State) -> bytes:
 
 def _interrupt(number: int, _: object) -> None:
     """Stop on a signal that comes before anything is in flight."""
+    _ignore_signals()
     raise Interrupted(number)
+
+
+def _ignore_signals() -> None:
+    """The run is stopping: a further signal changes nothing."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:

@@ -50,7 +50,7 @@ _REDIRECTIONS = range(300, 400)
 
 def full_jitter(attempt: int) -> float:
     """Seconds to wait after the failed ``attempt`` (from 0): anything up to 1, 2, 4 … 30."""
-    return random.uniform(0, min(2.0**attempt, _LONGEST_BACKOFF))  # noqa: S311 - no secret
+    return random.uniform(0, min(2.0 ** min(attempt, 5), _LONGEST_BACKOFF))  # noqa: S311 - no secret
 
 
 class Transport:
@@ -124,8 +124,9 @@ class Transport:
                 answer = await self._attempt(route, sent_at, once)
             except NoAnswer as loss:
                 ambiguous |= route.writes and loss.ambiguous
-                if attempt >= self._max_retries or (ambiguous and not route.repeatable):
-                    unreachable = self._answered_at < first_sent_at
+                used_up = attempt >= self._max_retries
+                if used_up or (ambiguous and not route.repeatable):
+                    unreachable = used_up and self._answered_at < first_sent_at
                     text = f"{loss}, at attempt {attempt + 1} of {route.kind}"
                     raise NoAnswer(text, ambiguous=ambiguous, unreachable=unreachable) from None
                 delay = self._backoff(attempt)

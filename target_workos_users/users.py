@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.eventual import LOOKUP_DELAYS, eventually
-from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.outcome import Outcome, Result, Tally
 from target_workos_users.recent_users import LatestUsers, RecentUsers
 from target_workos_users.updates import differences
@@ -198,7 +198,7 @@ class Users:
         record_error = error.as_record_error(
             ErrorType.USER_CREATE,
             f"WorkOS refused to create {row.email} as existing, but finds no such user by email "
-            f"or external_id: {error}; run again to try anew",
+            f"or external_id: {error}; {LOAD_AGAIN}",
         )
         record_error.retryable = True
         raise record_error from error
@@ -243,5 +243,5 @@ def _email_only(error: ApiError) -> bool:
 
 def _lookup_error(column: str, error: ApiError) -> RecordError:
     return error.as_record_error(
-        ErrorType.USER_CREATE, f"the user could not be looked up by {column}: {error}"
+        ErrorType.USER_CREATE, f"the user could not be looked up by {column}: {error}; {LOAD_AGAIN}"
     )

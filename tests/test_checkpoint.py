@@ -126,8 +126,8 @@ def test_the_counts_of_a_run_and_of_the_checkpoint_reconcile(random):
         world = a_world(random, Path(folder))
         run = run_until_complete(world)
         results = ("created", "existing", "updated", "merged", "failed")
-        counted = sum(run.progress.tally[result] for result in results)
-        assert run.read == counted + run.progress.skipped
+        counted = sum(run.progress.counts.tally[result] for result in results)
+        assert run.read == counted + run.progress.counts.skipped
         assert world.stored is not None
         for entry in world.stored["bookmarks"]["target-workos-users"]["streams"].values():
             assert entry.get("records", 0) == sum(entry.get("tally", {}).values())

@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from target_workos_users.recent_users import LatestUsers, RecentUsers
-from target_workos_users.records import UserRow
+from target_workos_users.records import Totp, UserRow
 
 
-def row(email="ann@example.com", **fields):
+def row(email="ann@example.com", secret=None, **fields):
     return UserRow(
         email=email,
         fields={"email": email, **fields},
         organization=None,
         role_slugs=(),
-        totp=None,
+        totp=secret and Totp(secret, None, None),
         remarks=(),
     )
 
@@ -31,6 +31,8 @@ def row(email="ann@example.com", **fields):
             {"metadata": {"a": "2"}, "password_hash": "y"},
             ["metadata", "password_hash"],
         ),
+        ({"secret": "JBSWY3DPEHPK3PXP"}, {"secret": "GEZDGNBVGY3TQOJQ"}, ["totp_secret"]),
+        ({}, {"secret": "JBSWY3DPEHPK3PXP"}, []),  # it is enrolled
     ],
 )
 def test_a_further_row_gets_the_id_and_what_it_says_otherwise(first, later, conflicts):

@@ -20,6 +20,7 @@ from target_workos_users.records import (
     Totp,
     parse_record,
     redact,
+    show_record,
 )
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
@@ -346,6 +347,14 @@ typed_records = st.fixed_dictionaries(
         "password_hash": st.just(BCRYPT),
     },
 )
+
+
+def test_of_many_unknown_columns_a_hundred_are_shown_and_all_known_ones():
+    wide = {f"column{i}": "x" for i in range(10_000)}
+    shown = show_record({**wide, "email": "ann@example.com", "_sdc_error": "torn"})
+    assert (shown["email"], shown["_sdc_error"]) == ("ann@example.com", "torn")
+    assert shown["_sdc_left_out"] == "9,900 more columns"
+    assert len(shown) == 103
 
 
 def as_csv(record) -> dict[str, str]:

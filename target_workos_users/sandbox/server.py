@@ -16,6 +16,7 @@ from target_workos_users.sandbox import control
 from target_workos_users.sandbox.exchange import Call, Refusal, rate_limited, unauthorized
 from target_workos_users.sandbox.faults import Action, FaultInjector, Faults
 from target_workos_users.sandbox.limits import NO_LIMITS, Limits, RateBudgets, is_write
+from target_workos_users.sandbox.request_log import LoggedRequest
 from target_workos_users.sandbox.responses import refuse, respond, send_fault
 from target_workos_users.sandbox.roles import is_role_slug
 from target_workos_users.sandbox.routes import Route, match
@@ -52,11 +53,13 @@ class Sandbox:
         faults: Faults; none by default.
         roles: Slugs of environment roles to have beside ``admin`` and ``member``.
         multiple_roles: Whether a membership may have several roles.
+        record_requests: Whether to keep all requests, secrets included: for tests.
 
     Attributes:
         base_url: Where it listens, while it does.
         api_key: The key.
         stats: Counts of requests.
+        requests: The requests kept, in order of arrival.
         store: The open file, while it is.
     """
 
@@ -71,6 +74,7 @@ class Sandbox:
         faults: Faults = Faults(),  # noqa: B008 - frozen
         roles: Sequence[str] = (),
         multiple_roles: bool = True,
+        record_requests: bool = False,
     ) -> None:
         if not control.is_loopback(host):
             raise SettingsError(
@@ -86,11 +90,13 @@ class Sandbox:
         self.api_key = api_key
         self.base_url = ""
         self.stats = Stats()
+        self.requests: list[LoggedRequest] = []
         self.store: Store
         self._path = path
         self._address = (host, port)
         self._roles = (*_BUILT_IN_ROLES, *roles)
         self._multiple_roles = multiple_roles
+        self._record_requests = record_requests
         self._authorization = f"Bearer {api_key}"
         self._budgets = RateBudgets(limits)
         self._injector = FaultInjector(faults)
@@ -169,11 +175,11 @@ class Sandbox:
         if path.startswith(control.PREFIX):
             return self._control(request, path, body)
         route, params = match(request.method, path)
-        name = f"{route.method} {route.template}"
+        logged = self._log(request, body)
         try:
             self._admit(request, path)
         except Refusal as refusal:
-            self.stats.answered(name, str(refusal.answer.status))
+            self._count(route, logged, str(refusal.answer.status))
             return refuse(refusal)
         action = self._injector.draw(request.method, path)
         delay = self._injector.latency() / 2
@@ -185,11 +191,22 @@ class Sandbox:
         if delay:
             await asyncio.sleep(delay)
         if action is not None:
-            self.stats.answered(name, _outcome(action))
+            self._count(route, logged, _outcome(action))
             return await send_fault(request, action, response, self._closing)
         assert response is not None
-        self.stats.answered(name, str(response.status))
+        self._count(route, logged, str(response.status))
         return response
+
+    def _log(self, request: web.BaseRequest, body: bytes) -> LoggedRequest | None:
+        if not self._record_requests:
+            return None
+        self.requests.append(LoggedRequest(request.method, request.raw_path, body))
+        return self.requests[-1]
+
+    def _count(self, route: Route, logged: LoggedRequest | None, outcome: str) -> None:
+        self.stats.answered(f"{route.method} {route.template}", outcome)
+        if logged:
+            logged.outcome = outcome
 
     def _control(self, request: web.BaseRequest, path: str, body: bytes) -> web.Response:
         try:

@@ -141,3 +141,23 @@ async def test_closing_finishes_what_is_in_flight(db, connect, until):
             request = asyncio.create_task(api.user(email="ada@example.com"))
             await until(lambda: sandbox.stats.writes)
         assert (await request)["email"] == "ada@example.com"
+
+
+async def test_requests_are_kept_with_their_bodies_and_outcomes_if_that_is_asked_for(db, connect):
+    async with Sandbox(db, record_requests=True) as sandbox, connect(sandbox) as api:
+        user = await api.user(email="ann@example.com", password="correct horse battery")
+        await api.get("/user_management/users", email="a b@example.com")
+        await api.call("GET", "/user_management/users/none", headers={"Authorization": "Bearer x"})
+    created, listed, refused = sandbox.requests
+    assert (created.method, created.outcome) == ("POST", "201")
+    assert created.json == {"email": user["email"], "password": "correct horse battery"}
+    assert (listed.path, listed.json) == (
+        "/user_management/users?email=a+b@example.com",
+        None,
+    )
+    assert refused.outcome == "401"
+
+
+async def test_requests_are_not_kept_otherwise(sandbox, api):
+    await api.user()
+    assert not sandbox.requests

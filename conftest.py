@@ -1,0 +1,20 @@
+"""Options of the whole test run: how many random kills, and whether slow tests run."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--slow", action="store_true", help="run tests marked slow")
+    parser.addoption("--kills", type=int, default=6, help="random kills of a running import")
+    parser.addoption("--kill-seed", type=int, help="seed of the random kills, as they print it")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--slow"):
+        return
+    skip = pytest.mark.skip(reason="slow: takes minutes; run with --slow")
+    for item in items:
+        if "slow" in item.keywords:
+            item.add_marker(skip)

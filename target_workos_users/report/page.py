@@ -1,0 +1,152 @@
+"""The page: what the files hold, put into the template."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+from target_workos_users.error_advice import advice
+from target_workos_users.error_listing import read_listing
+from target_workos_users.errors_file import private_open
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.report.charts import (
+    HEIGHT,
+    WIDTH,
+    bins,
+    durations_chart,
+    rate_chart,
+    records_chart,
+)
+from target_workos_users.resume import read_state_file
+from target_workos_users.state import read_entry
+from target_workos_users.summary import read_summary
+from target_workos_users.timeline import path_beside, read_timeline
+from target_workos_users.wording import duration
+
+if TYPE_CHECKING:
+    from target_workos_users.summary import Summary
+    from target_workos_users.timeline import ChunkLine
+
+_WHOLE = ("records", "failed", "users", "memberships", "requests")
+_MOST_GROUPS = 50
+_SLOWEST = 10
+_LARGEST = 20
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files that a report is made of.
+
+    Attributes:
+        summary: The JSON that ``summary_path`` named.
+        progress: progress.jsonl; None: the one beside the summary, if it is there.
+        errors: The errors file; None: the one that the summary names, if it is there.
+        state: A Singer state, or what ``meltano state get`` prints.
+    """
+
+    summary: Path
+    progress: Path | None = None
+    errors: Path | None = None
+    state: Path | None = None
+
+
+def write_report(sources: Sources, out: Path) -> None:
+    """Write the page; mode 0600, since it may name users.
+
+    Raises:
+        SettingsError: A file can't be read or written.
+        CheckpointError: The state is damaged.
+    """
+    content = render(sources).encode()
+    try:
+        with private_open(out, os.O_WRONLY | os.O_TRUNC) as file:
+            file.write(content)
+    except OSError as error:
+        raise SettingsError(f"{out} can't be written ({error.strerror}).") from None
+
+
+def render(sources: Sources) -> str:
+    """The page as HTML: self-contained, everything from the files escaped.
+
+    Raises:
+        SettingsError: A file can't be read.
+        CheckpointError: The state is damaged.
+    """
+    summary = read_summary(sources.summary)
+    progress = sources.progress or _if_there(path_beside(str(sources.summary)))
+    errors = sources.errors or _if_there(Path(summary.errors_path))
+    lines = _lines(progress, summary) if progress else []
+    listing = read_listing(errors) if errors else None
+    groups = listing.groups.by_count() if listing else []
+    loaded = [line for line in lines if not line.unchanged]
+    return _template().render(
+        summary=summary,
+        took=duration(summary.seconds),
+        box=(WIDTH, HEIGHT),
+        charts=_charts(loaded, summary),
+        slowest=sorted(loaded, key=lambda line: -line.seconds)[:_SLOWEST],
+        runs=len({line.run for line in lines}),
+        chunks=len(loaded),
+        whole={name: sum(getattr(line, name) for line in loaded) for name in _WHOLE},
+        listing=listing,
+        groups=[(group, advice(group)) for group in groups[:_MOST_GROUPS]],
+        more_groups=max(0, len(groups) - _MOST_GROUPS),
+        largest=summary.organizations.largest[:_LARGEST],
+        streams=_streams(sources.state) if sources.state else None,
+        made=datetime.now(UTC),
+        files=[path for path in (sources.summary, progress, errors, sources.state) if path],
+    )
+
+
+def _charts(loaded: list[ChunkLine], summary: Summary) -> dict[str, Any]:
+    if not loaded:
+        return {}
+    binned = bins(loaded)
+    return {
+        "records": records_chart(binned),
+        "rate": rate_chart(binned, summary.requests.rate_limit),
+        "durations": durations_chart(binned),
+    }
+
+
+def _lines(progress: Path, summary: Summary) -> list[ChunkLine]:
+    """The chunks of the import in all its runs; of a retry, those of this run."""
+    return [
+        line
+        for line in read_timeline(progress)
+        if line.mode == summary.mode and (line.mode == "import" or line.run == summary.started)
+    ]
+
+
+def _streams(state: Path) -> dict[str, Any]:
+    entry = read_entry(read_state_file(state))
+    if entry is None:
+        raise SettingsError(
+            f"--state: {state} holds no checkpoint of target-workos-users. Expected a STATE line "
+            "that it printed, or what `meltano state get` prints."
+        )
+    return {"updated": entry.updated, "streams": entry.streams, "cached": len(entry.org_cache)}
+
+
+def _if_there(path: Path) -> Path | None:
+    return path if path.is_file() else None
+
+
+@lru_cache(maxsize=1)
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("target_workos_users.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["n"] = lambda number: f"{number:,}"
+    environment.filters["time"] = lambda timestamp: f"{timestamp[:16].replace('T', ' ')} UTC"
+    return environment.get_template("page.html")
