@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -221,7 +222,7 @@ def test_bins_keep_every_chunk_in_order_and_never_mix_runs(lines):
     binned = bins(lines)
     assert [each for one in binned for each in one.lines] == lines
     assert all(len({each.run for each in one.lines}) == 1 for one in binned)
-    switches = sum(a.run != b.run for a, b in zip(lines, lines[1:], strict=False))
+    switches = sum(a.run != b.run for a, b in pairwise(lines))
     assert len(binned) <= 121 + switches
 
 

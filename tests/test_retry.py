@@ -102,7 +102,7 @@ def test_retryable_only_takes_those_that_are_marked_so(world):
 
 @pytest.mark.parametrize("change", ["other_value", "row_gone", "row_added"])
 def test_a_changed_source_is_noticed_and_named(world, change):
-    _, run, folder = world
+    _, run, _ = world
     rows = [dict(row) for row in ROWS]
     if change == "other_value":
         rows[6]["org_name"] = "Somewhere"
@@ -144,7 +144,7 @@ def test_a_record_that_failed_again_can_be_retried_from_the_new_file(world):
 
 
 def test_existing_users_fail_would_make_every_retry_fail_and_so_is_keep(world):
-    sandbox, run, folder = world
+    sandbox, run, _ = world
     call(sandbox, "POST", "/organizations", {"name": "Nowhere", "external_id": "nowhere"})
     done = run(only_errors_from="errors.jsonl", existing_users="fail")
     assert done.said("1 loaded + 0 unchanged + 6 failed")
@@ -159,7 +159,7 @@ def test_a_dry_run_plans_the_retry(world):
 
 
 def test_the_state_that_the_tap_hands_on_is_not_printed(world):
-    _, run, folder = world
+    _, _, folder = world
     path = folder / "messages.singer"
     messages(path)
     state = {"type": "STATE", "value": {"bookmarks": {"users": {"at": 3}}}}
