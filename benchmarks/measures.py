@@ -28,11 +28,11 @@ from benchmarks.harness import (
     with_state,
     written,
 )
-from target_workos_users.digests import Digester, chunk_digest
-from target_workos_users.errors_file import error_line
+from target_workos_users.checkpoint.digests import Digester, chunk_digest
+from target_workos_users.checkpoint.resume import Run, Start
+from target_workos_users.checkpoint.state import KEY, VERSION
+from target_workos_users.errors.file import error_line
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.resume import Run, Start
-from target_workos_users.state import KEY, VERSION
 from target_workos_users.target import TargetWorkosUsers, encode_state
 
 FAST = {"rate_limit": 1_000_000}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.digests import chunk_digest
+from target_workos_users.checkpoint.digests import chunk_digest
 from target_workos_users.exceptions import RecordError, SourceChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint import Checkpoint, Part
-    from target_workos_users.records import UserRow
+    from target_workos_users.checkpoint.checkpoint import Checkpoint, Part
+    from target_workos_users.records.parse import UserRow
 
 
 @dataclass(slots=True)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from target_workos_users.error_listing import listing_json, listing_lines, read_listing
-from target_workos_users.error_table import write_table
+from target_workos_users.errors.listing import listing_json, listing_lines, read_listing
+from target_workos_users.errors.table import write_table
 from target_workos_users.exceptions import TargetError
 from target_workos_users.sandbox import DEFAULT_API_KEY, NO_LIMITS, Faults, Limits, Sandbox
 

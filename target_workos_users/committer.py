@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
-from target_workos_users.errors_file import error_line
+from target_workos_users.errors.file import error_line
 from target_workos_users.exceptions import OutputError, TooManyFailures
-from target_workos_users.outcome import Result
+from target_workos_users.loading.outcome import Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint import Part
+    from target_workos_users.checkpoint.checkpoint import Part
+    from target_workos_users.checkpoint.resume import Run
+    from target_workos_users.checkpoint.state import State
     from target_workos_users.chunks import Chunk, Record
-    from target_workos_users.progress import Progress
-    from target_workos_users.resume import Run
+    from target_workos_users.progress.progress import Progress
     from target_workos_users.settings import Settings
-    from target_workos_users.state import State
 
 _FAILURES_TELL_FROM = 20  # records a chunk
 

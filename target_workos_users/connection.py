@@ -9,20 +9,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from target_workos_users.load_queue import LoadQueue
-from target_workos_users.loader import Loader
-from target_workos_users.organizations import OrganizationCache
+from target_workos_users.api.transport import Transport
+from target_workos_users.api.workos_api import WorkOS
+from target_workos_users.loading.load_queue import LoadQueue
+from target_workos_users.loading.loader import Loader
+from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.sandbox import Sandbox, environment_id
-from target_workos_users.transport import Transport
-from target_workos_users.workos_api import WorkOS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from target_workos_users.outcome import Outcome
-    from target_workos_users.records import UserRow
+    from target_workos_users.checkpoint.state import Entry
+    from target_workos_users.loading.outcome import Outcome
+    from target_workos_users.records.parse import UserRow
     from target_workos_users.settings import Settings
-    from target_workos_users.state import Entry
 
 
 def destination(settings: Settings) -> str:

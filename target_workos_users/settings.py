@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records import OrganizationRef
+from target_workos_users.records.parse import OrganizationRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,8 +8,8 @@ import jsonschema
 from singer_sdk.sinks import Sink
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
-from target_workos_users.redaction import redact_text
-from target_workos_users.values import kind
+from target_workos_users.records.redaction import redact_text
+from target_workos_users.records.values import kind
 
 if TYPE_CHECKING:
     from singer_sdk.sinks.core import BaseJSONSchemaValidator

@@ -19,14 +19,20 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
 from target_workos_users import connection
+from target_workos_users.checkpoint.resume import (
+    Run,
+    Start,
+    ask_meltano,
+    check_bookmarks,
+    read_state_file,
+)
+from target_workos_users.errors.retry import Retry, read_listed, retry_settings
 from target_workos_users.exceptions import ApiError, OutputError, SettingsError, StopRun
 from target_workos_users.importer import Importer, Interrupted
-from target_workos_users.plan import Plan
-from target_workos_users.progress import Progress
+from target_workos_users.progress.plan import Plan
+from target_workos_users.progress.progress import Progress
 from target_workos_users.reader import MalformedError, MessageReader, TruncatedInputError
-from target_workos_users.records import KNOWN_COLUMNS
-from target_workos_users.resume import Run, Start, ask_meltano, check_bookmarks, read_state_file
-from target_workos_users.retry import Retry, read_listed, retry_settings
+from target_workos_users.records.parse import KNOWN_COLUMNS
 from target_workos_users.settings import SETTINGS, Settings
 from target_workos_users.sinks import UserSink
 
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
     from singer_sdk.plugin_base import _ConfigInput
 
-    from target_workos_users.state import State
+    from target_workos_users.checkpoint.state import State
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SIGNALED = 128  # and the signal's number: exit code, as shells have it

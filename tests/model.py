@@ -11,12 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from target_workos_users.checkpoint.digests import Digester
+from target_workos_users.checkpoint.resume import Run, Start
 from target_workos_users.chunks import Chunker
 from target_workos_users.committer import Committer
-from target_workos_users.digests import Digester
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.progress import Progress
-from target_workos_users.resume import Run, Start
+from target_workos_users.progress.progress import Progress
 from target_workos_users.settings import SETTINGS, Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from docs.generate import readme
-from target_workos_users.records import parse_record
+from target_workos_users.records.parse import parse_record
 from target_workos_users.sandbox import read_world
 
 ROOT = Path(__file__).parent.parent

@@ -11,17 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_workos_users.cli import main
-from target_workos_users.errors_file import ErrorsFile, error_line
+from target_workos_users.errors.file import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.report.charts import (
-    HEIGHT,
-    WIDTH,
-    bins,
-    durations_chart,
-    rate_chart,
-    records_chart,
-)
-from target_workos_users.summary import (
+from target_workos_users.progress.summary import (
     Factors,
     Kind,
     Memberships,
@@ -32,7 +24,15 @@ from target_workos_users.summary import (
     Summary,
     Users,
 )
-from target_workos_users.timeline import ChunkLine
+from target_workos_users.progress.timeline import ChunkLine
+from target_workos_users.report.charts import (
+    HEIGHT,
+    WIDTH,
+    bins,
+    durations_chart,
+    rate_chart,
+    records_chart,
+)
 
 EVIL = "</title><script src=//evil.example>x</script>\"'><img src=x onerror=alert(1)>"
 

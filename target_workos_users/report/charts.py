@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
-from target_workos_users.wording import duration
+from target_workos_users.progress.wording import duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_workos_users.timeline import ChunkLine
+    from target_workos_users.progress.timeline import ChunkLine
 
 WIDTH, HEIGHT = 1000.0, 300.0
 _BINS = 120

@@ -11,10 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from target_workos_users.error_advice import advice
-from target_workos_users.error_listing import read_listing
-from target_workos_users.errors_file import private_open
+from target_workos_users.checkpoint.resume import read_state_file
+from target_workos_users.checkpoint.state import read_entry
+from target_workos_users.errors.advice import advice
+from target_workos_users.errors.file import private_open
+from target_workos_users.errors.listing import read_listing
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.progress.summary import read_summary
+from target_workos_users.progress.timeline import path_beside, read_timeline
+from target_workos_users.progress.wording import duration
 from target_workos_users.report.charts import (
     HEIGHT,
     WIDTH,
@@ -23,15 +28,10 @@ from target_workos_users.report.charts import (
     rate_chart,
     records_chart,
 )
-from target_workos_users.resume import read_state_file
-from target_workos_users.state import read_entry
-from target_workos_users.summary import read_summary
-from target_workos_users.timeline import path_beside, read_timeline
-from target_workos_users.wording import duration
 
 if TYPE_CHECKING:
-    from target_workos_users.summary import Summary
-    from target_workos_users.timeline import ChunkLine
+    from target_workos_users.progress.summary import Summary
+    from target_workos_users.progress.timeline import ChunkLine
 
 _WHOLE = ("records", "failed", "users", "memberships", "requests")
 _MOST_GROUPS = 50

@@ -13,10 +13,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users import target, transport
+from target_workos_users import target
+from target_workos_users.api import transport
+from target_workos_users.checkpoint.journal import Journal
 from target_workos_users.committer import Committer
-from target_workos_users.errors_file import ErrorsFile
-from target_workos_users.journal import Journal
+from target_workos_users.errors.file import ErrorsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,1 @@
+"""The WorkOS API on the ``workos`` SDK: calls, meaning of errors, pacing, retries."""

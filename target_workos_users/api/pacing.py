@@ -1,0 +1,198 @@
+"""Lets requests wait for their turn: WorkOS's budgets, shared out in order.
+
+WorkOS publishes (docs: reference/rate-limits) 500 writes and 1,000 reads per 10 s on
+``/user_management/*`` and 6,000 requests per 60 s altogether. After a 429 everything pauses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections import deque
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from target_workos_users.api.budget import Budget
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; live WorkOS was seen to say Retry-After: 0
+_PAUSE_JITTER = 0.1  # so that several clients don't come back together
+_LATE = 0.02  # seconds between a request's turn and its sending that need no correction
+_TICK = 1e-5  # seconds; a timer that rounding makes fire early mustn't spin
+_WRITES_FIRST = 5.0  # seconds by which a write may overtake reads: writes bound the whole job
+
+
+class Lane(StrEnum):
+    """Which budgets a request counts against, besides that of all requests."""
+
+    WRITES = "writes"  # anything but GET on /user_management/*
+    READS = "reads"  # GET on /user_management/*
+    OTHERS = "others"  # organizations: no budget of their own
+
+
+class _Queue:
+    """The requests of one lane that wait, in order."""
+
+    def __init__(self, *budgets: Budget, head_start: float = 0.0) -> None:
+        self.budgets = budgets
+        self.head_start = head_start
+        self.waiting: deque[tuple[float, asyncio.Future[float]]] = deque()
+
+    def since(self) -> float | None:
+        """Since when the first one waits, its lane's head start taken off; None if none does."""
+        while self.waiting and self.waiting[0][1].done():  # canceled meanwhile
+            self.waiting.popleft()
+        return self.waiting[0][0] - self.head_start if self.waiting else None
+
+    def ready_at(self, now: float) -> float:
+        return max(budget.ready_at(now) for budget in self.budgets)
+
+
+class Pacer:
+    """Lets every request wait for its turn: its budgets, the pause after a 429, its place in line.
+
+    One timer serves all that wait. To be used on one event loop.
+
+    Args:
+        rate_limit: Writes per second on ``/user_management/*``; reads have a budget of twice as
+            many, and so have all requests together.
+        in_flight: Requests that may be sent and unanswered at a time.
+        clock: Time in seconds, running as fast as the event loop's.
+    """
+
+    def __init__(
+        self, *, rate_limit: float, in_flight: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        everything = Budget(2 * rate_limit)
+        self._queues = {
+            Lane.WRITES: _Queue(Budget(rate_limit), everything, head_start=_WRITES_FIRST),
+            Lane.READS: _Queue(Budget(2 * rate_limit), everything),
+            Lane.OTHERS: _Queue(everything),
+        }
+        self._free = in_flight
+        self._waiting = 0  # calls of acquire that wait
+        self._clock = clock
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake_at = math.inf
+        self._paused_until = -math.inf
+        self._paused_at = -math.inf
+        self._refusals = 0  # pauses since WorkOS last accepted a request
+        self._probe: float | None = None  # when the one was sent that goes alone after a pause
+
+    async def acquire(self, lane: Lane) -> float:
+        """Wait until a request of ``lane`` may be sent; :meth:`release` must follow its answer.
+
+        Returns:
+            The time at which it counts as sent.
+        """
+        queue = self._queues[lane]
+        now = self._clock()
+        if (
+            self._waiting == 0
+            and self._may_send()
+            and max(self._paused_until, queue.ready_at(now)) <= now
+        ):
+            return self._send(queue, now)
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        queue.waiting.append((now, turn))
+        self._waiting += 1
+        self._serve()
+        try:
+            return self._sent(queue, await turn)
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # its turn came in the same instant
+                self.release(sent_at=turn.result())
+            raise
+        finally:
+            self._waiting -= 1
+
+    def release(self, *, sent_at: float) -> None:
+        """A request that had its turn was answered, lost, or given up."""
+        self._free += 1
+        if sent_at == self._probe:
+            self._probe = None
+        if self._waiting:
+            self._serve()
+
+    def pause(self, seconds: float) -> None:
+        """Let nothing through for so long, or longer if a longer pause is on."""
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
+
+    def refuse(self, lane: Lane, *, sent_at: float, retry_after: float) -> None:
+        """Everything pauses, and the budget of ``lane`` shrinks, as a request of it got a 429.
+
+        Args:
+            lane: The lane of the request.
+            sent_at: What :meth:`acquire` had returned for it.
+            retry_after: Seconds that the answer asks for, 0 if none.
+        """
+        now = self._clock()
+        seconds = retry_after
+        if sent_at > self._paused_at:  # not of the burst that the last pause answered
+            self._paused_at = now
+            seconds = max(seconds, min(_FIRST_PAUSE * 2**self._refusals, _LONGEST_PAUSE))
+            self._refusals = min(self._refusals + 1, 10)
+        self.pause(seconds * random.uniform(1, 1 + _PAUSE_JITTER))  # noqa: S311 - no secret
+        budget = self._queues[lane].budgets[0]
+        budget.refuse(now, sent_at=sent_at, resume_at=self._paused_until)
+
+    def accept(self, *, sent_at: float) -> None:
+        """A request got another answer than 429: the next pause is a first one again."""
+        if self._refusals and sent_at > self._paused_at:
+            self._refusals = 0
+
+    def _serve(self) -> None:
+        """Give their turn to all whose time has come, and set the timer for the next one."""
+        while self._may_send():
+            now = self._clock()
+            best, best_since, wake_at = None, math.inf, math.inf
+            for queue in self._queues.values():
+                if (since := queue.since()) is None:
+                    continue
+                ready_at = max(self._paused_until, queue.ready_at(now))
+                wake_at = min(wake_at, ready_at)
+                if ready_at <= now and since < best_since:
+                    best, best_since = queue, since
+            if best is None:
+                self._wake(now, wake_at)
+                return
+            best.waiting.popleft()[1].set_result(self._send(best, now))
+
+    def _sent(self, queue: _Queue, turn_at: float) -> float:
+        """When a request is sent whose turn came at ``turn_at``: the process may have stalled."""
+        now = self._clock()
+        if now - turn_at < _LATE:
+            return turn_at
+        for budget in queue.budgets:
+            budget.postpone(turn_at, now)
+        if self._probe == turn_at:
+            self._probe = now
+        return now
+
+    def _may_send(self) -> bool:
+        return self._free > 0 and self._probe is None
+
+    def _send(self, queue: _Queue, now: float) -> float:
+        for budget in queue.budgets:
+            budget.take(now)
+        self._free -= 1
+        if self._refusals:
+            self._probe = now
+        return now
+
+    def _wake(self, now: float, wake_at: float) -> None:
+        if wake_at >= self._wake_at:
+            return
+        if self._timer:
+            self._timer.cancel()
+        self._wake_at = wake_at
+        delay = max(wake_at - now, _TICK)
+        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer, self._wake_at = None, math.inf
+        self._serve()

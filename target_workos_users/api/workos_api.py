@@ -1,0 +1,263 @@
+"""The few WorkOS calls that an import needs, on the ``workos`` SDK.
+
+Plain dicts in and out: the SDK's models refuse a success that lacks one of their keys, when the
+user exists already (measured, workos 10.8.0). Nothing but ``id`` is needed here.
+"""
+
+from __future__ import annotations
+
+import secrets
+from http import HTTPStatus
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from workos import AsyncWorkOSClient, WorkOSError
+from workos._errors import APIError  # not exported
+
+from target_workos_users.api.answers import entities, entity, lost_error, unsendable_error
+from target_workos_users.api.attempt import Answer
+from target_workos_users.api.refusals import (
+    Meaning,
+    api_error,
+    membership_reason,
+    organization_reason,
+    user_reason,
+)
+from target_workos_users.exceptions import AccessDenied, ApiError, Reason
+from target_workos_users.records.redaction import SECRET_COLUMNS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from workos import RequestOptions
+
+    from target_workos_users.api.transport import Transport
+
+_USERS = ("user_management", "users")
+_MEMBERSHIPS = ("user_management", "organization_memberships")
+_ORGANIZATIONS = ("organizations",)
+_PAGE = 100  # the most that WorkOS lists at a time (WorkOS OpenAPI spec)
+_MOST_FORBIDDEN = 5  # one 403 may be about one user (Radar), several in a row are about the key
+
+
+class _Client(AsyncWorkOSClient):
+    """The SDK's client with a faster JSON encoder; should it be renamed, the SDK's is used."""
+
+    @staticmethod
+    def _encode_body(body: dict[str, Any] | None) -> bytes | None:
+        return None if body is None else msgspec.json.encode(body)
+
+
+class WorkOS:
+    """WorkOS, as far as an import needs it. Answers are WorkOS's JSON objects.
+
+    Every method raises :class:`.ApiError` when WorkOS refuses or isn't heard, with ``ambiguous``
+    set when a write may have taken effect all the same; :class:`.AccessDenied` at a 401, and at
+    the fifth 403 without a success between; :class:`.Unreachable` when a request and all its
+    retries were lost and meanwhile no other was answered either; :class:`.Stopped` when a retry
+    was due after :meth:`.Transport.stop_retrying`.
+
+    Args:
+        api_key: WorkOS secret key.
+        base_url: ``https://api.workos.com``, or where a sandbox listens.
+        transport: Sends the requests; closed by :meth:`close`.
+        request_timeout: Seconds for one attempt.
+    """
+
+    def __init__(
+        self, *, api_key: str, base_url: str, transport: Transport, request_timeout: float
+    ) -> None:
+        self._api_key = api_key
+        self._transport = transport
+        self._client = _Client(
+            api_key=api_key,
+            base_url=base_url,
+            request_timeout=60,  # else read from the environment; each request has its own
+            max_retries=0,
+            http_client=transport,
+        )
+        self._options: RequestOptions = {"timeout": request_timeout}
+        self._run = secrets.token_hex(8)
+        self._requests = count()
+        self._forbidden = 0  # 403 answers since the last success
+
+    async def create_user(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Create a user from the fields of ``POST /user_management/users``."""
+        answer = await self._call("POST", _USERS, body=dict(fields), meaning=user_reason)
+        return entity(answer, "create_user", writes=True)
+
+    async def update_user(self, user_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Change the given fields of a user; the others stay."""
+        path = (*_USERS, user_id)
+        answer = await self._call("PUT", path, body=dict(fields), meaning=user_reason)
+        return entity(answer, "update_user", writes=True, id=user_id)
+
+    async def delete_user(self, user_id: str) -> None:
+        """Delete a user; one that is gone already is fine."""
+        try:
+            await self._call("DELETE", (*_USERS, user_id))
+        except ApiError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
+
+    async def find_user_by_email(self, email: str) -> dict[str, Any] | None:
+        """The user with this email, or None; WorkOS keeps emails trimmed and in lower case."""
+        email = email.strip().lower()
+        answer = await self._call("GET", _USERS, params={"email": email})
+        for user in entities(answer, "find_user_by_email"):
+            if str(user.get("email") or email).lower() == email:
+                return user
+        return None
+
+    async def find_user_by_external_id(self, external_id: str) -> dict[str, Any] | None:
+        """The user with this external id, or None."""
+        path = (*_USERS, "external_id", external_id)
+        return await self._get(path, "find_user_by_external_id", external_id=external_id)
+
+    async def get_organization(self, organization_id: str) -> dict[str, Any] | None:
+        """The organization with this WorkOS id, or None."""
+        path = (*_ORGANIZATIONS, organization_id)
+        return await self._get(path, "get_organization", id=organization_id)
+
+    async def get_organization_by_external_id(self, external_id: str) -> dict[str, Any] | None:
+        """The organization with this external id, or None."""
+        path = (*_ORGANIZATIONS, "external_id", external_id)
+        return await self._get(path, "get_organization_by_external_id", external_id=external_id)
+
+    async def create_organization(self, *, name: str, external_id: str) -> dict[str, Any]:
+        """Create an organization; EXTERNAL_ID_EXISTS if the external id is taken."""
+        body = {"name": name, "external_id": external_id}
+        answer = await self._call("POST", _ORGANIZATIONS, body=body, meaning=organization_reason)
+        return entity(answer, "create_organization", writes=True, external_id=external_id)
+
+    async def create_membership(
+        self, *, user_id: str, organization_id: str, role_slugs: Sequence[str]
+    ) -> dict[str, Any]:
+        """Make a user a member; without role slugs WorkOS gives the environment's default role."""
+        ids = {"user_id": user_id, "organization_id": organization_id}
+        body = {**ids, **_roles(role_slugs)}
+        answer = await self._call("POST", _MEMBERSHIPS, body=body, meaning=membership_reason)
+        return entity(answer, "create_membership", writes=True, **ids)
+
+    async def list_memberships(
+        self, *, user_id: str, organization_id: str | None = None
+    ) -> list[dict[str, Any]]:
+        """A user's memberships, or the one in an organization; active, inactive and pending."""
+        params = {"user_id": user_id, "statuses": "active,inactive,pending", "limit": _PAGE}
+        if organization_id is not None:
+            params["organization_id"] = organization_id
+        found: list[dict[str, Any]] = []
+        while True:
+            answer = await self._call("GET", _MEMBERSHIPS, params=params)
+            found += entities(answer, "list_memberships")
+            after = (answer.get("list_metadata") or {}).get("after")
+            if not after or after == params.get("after"):
+                break
+            params["after"] = after
+        return [
+            membership
+            for membership in found
+            if membership.get("user_id", user_id) == user_id
+            and organization_id in {None, membership.get("organization_id", organization_id)}
+        ]
+
+    async def update_membership(
+        self, membership_id: str, *, role_slugs: Sequence[str]
+    ) -> dict[str, Any]:
+        """Give a membership these roles instead of those it has."""
+        path = (*_MEMBERSHIPS, membership_id)
+        answer = await self._call("PUT", path, body=_roles(role_slugs), meaning=membership_reason)
+        return entity(answer, "update_membership", writes=True, id=membership_id)
+
+    async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:
+        """A user's authentication factors, without their secrets."""
+        answer = await self._call("GET", (*_USERS, user_id, "auth_factors"))
+        return entities(answer, "list_auth_factors")
+
+    async def enroll_totp(
+        self, user_id: str, *, secret: str, issuer: str | None, user: str | None
+    ) -> dict[str, Any]:
+        """Add a TOTP factor with this Base32 secret. Not retried once it may have taken effect."""
+        given = {"totp_secret": secret, "totp_issuer": issuer, "totp_user": user}
+        body = {"type": "totp", **{name: value for name, value in given.items() if value}}
+        answer = await self._call("POST", (*_USERS, user_id, "auth_factors"), body=body)
+        if isinstance(answer, dict):  # WorkOS's emulator doesn't wrap it
+            answer = answer.get("authentication_factor", answer)
+        return entity(answer, "enroll_totp", writes=True, user_id=user_id)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._transport.close()
+
+    async def _get(self, path: Sequence[str], call: str, **expected: str) -> dict[str, Any] | None:
+        try:
+            answer = await self._call("GET", path)
+        except ApiError as error:
+            if error.reason is Reason.NOT_FOUND:
+                return None
+            raise
+        return entity(answer, call, writes=False, **expected)
+
+    async def _call(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        params: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        meaning: Meaning | None = None,
+    ) -> Any:
+        """The JSON of a successful answer; None if it was no JSON.
+
+        Errors are raised without the SDK's, whose text quotes WorkOS unredacted.
+        """
+        try:
+            answer = await self._client.request(
+                method,
+                path,
+                params=params,
+                body=body,
+                # As unique as the UUID that the SDK would make, at a tenth of its cost.
+                idempotency_key=f"{self._run}-{next(self._requests)}" if body else None,
+                request_options=self._options,
+            )
+        except APIError as error:
+            raise self._refused(error, body or {}, meaning) from None
+        except WorkOSError as error:
+            raise lost_error(error) from None
+        except ValueError as error:  # raised by the SDK before it sends anything
+            raise unsendable_error(path, error) from None
+        self._forbidden = 0
+        return answer
+
+    def _refused(
+        self, error: APIError, body: Mapping[str, Any], meaning: Meaning | None
+    ) -> ApiError | AccessDenied:
+        secrets = [self._api_key, *(str(body[name]) for name in SECRET_COLUMNS & body.keys())]
+        refusal = api_error(error, meaning=meaning, secrets=secrets)
+        refusal.ambiguous = isinstance(error.response, Answer) and error.response.ambiguous
+        if error.status_code == HTTPStatus.UNAUTHORIZED:
+            return AccessDenied(
+                f"WorkOS refuses the API key: {refusal}. Check api_key: it must be a secret key "
+                "(sk_…) of the environment to load into, and not revoked."
+            )
+        if error.status_code == HTTPStatus.FORBIDDEN and refusal.reason is Reason.REFUSED:
+            self._forbidden += 1
+            if self._forbidden >= _MOST_FORBIDDEN:
+                return AccessDenied(
+                    f"WorkOS refused {self._forbidden} requests in a row: {refusal}. Check in the "
+                    "WorkOS dashboard that the key may write users and organizations."
+                )
+        return refusal
+
+
+def _roles(role_slugs: Sequence[str]) -> dict[str, Any]:
+    """One role in the singular: environments without multiple roles take that only."""
+    match list(role_slugs):
+        case []:
+            return {}
+        case [slug]:
+            return {"role_slug": slug}
+        case slugs:
+            return {"role_slugs": slugs}

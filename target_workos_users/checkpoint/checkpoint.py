@@ -1,0 +1,335 @@
+"""The checkpoint: what of a source is loaded already, and what may be said of it. Pure.
+
+A stream's entry in the state lists its chunks as ``[records, digest]`` since the stream's own
+bookmark last moved: the tap starts again from that bookmark, and the first records that it sends
+are compared with the list.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from itertools import islice
+
+import msgspec
+
+from target_workos_users.checkpoint.digests import chunk_digest
+from target_workos_users.checkpoint.state import (
+    KEY,
+    Chunk,
+    Entry,
+    ErrorsPosition,
+    State,
+    StoredStream,
+    bookmark_of,
+    outside_bookmarks,
+    own_bookmark,
+    says_something,
+    without_entry,
+)
+
+
+@dataclass
+class Part:
+    """Consecutive records of one stream that are committed together.
+
+    Attributes:
+        stream: The stream's name.
+        start: Position of the first record in this run's reading of the stream, from 0.
+        digests: One a record.
+        stored: Whether it stands for a stored chunk (equal or not).
+        counted: Whether an earlier run of this pass has counted its records.
+    """
+
+    stream: str
+    start: int
+    digests: list[bytes]
+    stored: bool = False
+    counted: bool = False
+
+    @property
+    def end(self) -> int:
+        """Position after the last record."""
+        return self.start + len(self.digests)
+
+
+@dataclass
+class StreamProgress:
+    """One stream in this run. Positions count the records read in this run, from 0.
+
+    Attributes:
+        source: The tap's name of the stream: the key of its bookmark.
+        incremental: The tap was started with a bookmark for it: it may send records again.
+        done: Chunks committed since ``origin``.
+        stored: Chunks of the stored checkpoint that come next in the source.
+        closed: How many of ``stored`` have been read, but not committed.
+        counted: Records still to be read that ``records`` and ``tally`` hold already.
+        origin: Where the tap would start again.
+        moved_at: The same, of the newest STATE message read.
+    """
+
+    source: str
+    incremental: bool = False
+    done: deque[Chunk] = field(default_factory=deque)
+    stored: deque[Chunk] = field(default_factory=deque)
+    closed: int = 0
+    counted: int = 0
+    records: int = 0
+    tally: Counter[str] = field(default_factory=Counter)
+    complete: bool = False
+    origin: int = 0
+    moved_at: int = 0
+    read: int = 0
+    committed: int = 0
+
+    def entry(self) -> StoredStream:
+        """As the state keeps it."""
+        rest = sum(records for records, _ in self.stored)
+        carried = 0
+        for records, _ in reversed(self.stored):
+            if rest <= self.counted:
+                break
+            rest -= records
+            carried += 1
+        return StoredStream(
+            complete=self.complete,
+            records=self.records,
+            chunks=[*self.done, *self.stored],
+            tally={key: count for key, count in self.tally.items() if count},
+            carried=carried,
+        )
+
+    def restart_at(self, position: int, head: Chunk | None) -> None:
+        """Let the list of chunks begin at ``position``; ``head`` is the cut rest of a chunk."""
+        while self.done and self.origin + self.done[0][0] <= position:
+            self.origin += self.done.popleft()[0]
+        if self.origin < position and self.done:
+            self.done.popleft()
+            if head is None:
+                raise AssertionError("a bookmark moved inside a chunk whose rest is unknown")
+            self.done.appendleft(head)
+        self.origin = position
+
+
+@dataclass
+class _Pending:
+    """A STATE message of the tap that waits until every record before it is done."""
+
+    value: State
+    need: dict[str, int]
+    origins: dict[str, int]
+    closes: int
+    heads: dict[str, Chunk] = field(default_factory=dict)
+
+
+class Checkpoint:
+    """What is loaded, and what may be said of it on stdout.
+
+    Args:
+        entry: The stored checkpoint to go on from, or a new one.
+        tap_state: The tap's own state that goes with it: what the tap was started with.
+    """
+
+    def __init__(self, entry: Entry, tap_state: State) -> None:
+        self.entry = entry
+        self.streams: dict[str, StreamProgress] = {}
+        self._started_with = tap_state
+        self._forwarded = tap_state
+        self._newest = tap_state
+        self._pending: deque[_Pending] = deque()
+        self._closes = 0
+        self._moved: set[str] = set()
+
+    def open_stream(self, name: str, source: str) -> StreamProgress:
+        """Start on a stream, from its stored chunks if there are any.
+
+        Args:
+            name: The stream's name after stream maps.
+            source: Its name in the tap.
+        """
+        if name in self.streams:
+            return self.streams[name]
+        started_with = self._started_with
+        progress = StreamProgress(
+            source=source,
+            incremental=says_something(bookmark_of(started_with, source))
+            or bool(outside_bookmarks(started_with)),
+        )
+        if stored := self.entry.streams.get(name):
+            progress.stored.extend(stored.chunks)
+            # A complete pass is over: this one counts from zero, and so compares all chunks anew.
+            if not stored.complete:
+                carried = min(stored.carried, len(stored.chunks))
+                counted = stored.chunks[: len(stored.chunks) - carried]
+                progress.counted = sum(records for records, _ in counted)
+                progress.records = stored.records
+                progress.tally.update(stored.tally)
+        self.streams[name] = progress
+        return progress
+
+    def expected(self, name: str) -> Chunk | None:
+        """The stored chunk that the stream's next records are compared with."""
+        stream = self.streams[name]
+        return stream.stored[stream.closed] if stream.closed < len(stream.stored) else None
+
+    def must_match(self, name: str) -> bool:
+        """Whether a mismatch now means that the source changed under an interrupted import."""
+        return self._is_counted(name) and not self.streams[name].incremental
+
+    def _is_counted(self, name: str) -> bool:
+        """Whether the expected chunk was read in an earlier, interrupted run of this pass."""
+        stream = self.streams[name]
+        ahead = sum(records for records, _ in islice(stream.stored, stream.closed))
+        return stream.counted > ahead
+
+    def read_state(self, value: State) -> None:
+        """A STATE message of the tap: hold it until the records read before it are committed."""
+        value = without_entry(value)
+        if value == self._newest:
+            return
+        everything = outside_bookmarks(value) != outside_bookmarks(self._newest)
+        for stream in self.streams.values():
+            before = own_bookmark(bookmark_of(self._newest, stream.source))
+            if everything or own_bookmark(bookmark_of(value, stream.source)) != before:
+                stream.moved_at = stream.read
+        self._newest = value
+        pending = _Pending(
+            value=value,
+            need={name: stream.read for name, stream in self.streams.items()},
+            origins={name: stream.moved_at for name, stream in self.streams.items()},
+            closes=self._closes,
+        )
+        if self._pending:
+            last = self._pending[-1]
+            pending.heads = {
+                name: head
+                for name, head in last.heads.items()
+                if last.origins[name] == pending.origins[name]
+            }
+            # Only the newest of several states with no chunk between them is worth keeping.
+            if last.closes == self._closes:
+                self._pending.pop()
+        self._pending.append(pending)
+        self._forward()
+
+    def close(self, name: str, digests: list[bytes], *, stored: bool) -> Part:
+        """Take the stream's next records as one part, to be committed in the order of closing.
+
+        Args:
+            name: The stream.
+            digests: One for each record since the last part.
+            stored: Whether they stand for the :meth:`expected` chunk.
+        """
+        stream = self.streams[name]
+        counted = stored and self._is_counted(name)
+        part = Part(name, stream.read - len(digests), digests, stored, counted)
+        if stored:
+            stream.closed += 1
+        self._closes += 1
+        return part
+
+    def commit(self, part: Part, tally: Counter[str]) -> None:
+        """Every record of the part is in WorkOS or in the errors file on disk.
+
+        Args:
+            part: The stream's oldest part not committed.
+            tally: What became of its records. Empty for a skipped part that is counted already;
+                records that are loaded again count again.
+        """
+        stream = self.streams[part.stream]
+        assert part.start == stream.committed, "parts are committed in order"
+        if part.stored:
+            stream.stored.popleft()
+            stream.closed -= 1
+        size = len(part.digests)
+        stream.done.append((size, chunk_digest(part.digests)))
+        stream.committed = part.end
+        if part.counted:
+            stream.counted -= size
+        if tally:
+            stream.records += size
+            stream.tally.update(tally)
+        self._forward(part)
+
+    def truncate(self, part: Part, records: int) -> Part | None:
+        """The first records of a part that was stopped half-way, if they can be committed.
+
+        A stored chunk is replaced as a whole or not at all: the ones after it line up with it.
+        """
+        if part.stored or not records:
+            return None
+        return Part(part.stream, part.start, part.digests[:records])
+
+    def drop_stored(self, name: str) -> bool:
+        """The source ended: forget stored chunks that it doesn't have any more.
+
+        Returns:
+            Whether there were any.
+        """
+        stream = self.streams[name]
+        dropped = bool(stream.stored)
+        stream.stored.clear()
+        stream.closed = stream.counted = 0
+        return dropped
+
+    def finish(self) -> None:
+        """The input ended as a whole one does; call it when everything is committed."""
+        for stream in self.streams.values():
+            stream.complete = True
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a stream's own bookmark moved since :meth:`take_moved`."""
+        return bool(self._moved)
+
+    def take_moved(self) -> set[str]:
+        """The streams whose own bookmark moved since this was last asked for."""
+        moved, self._moved = self._moved, set()
+        return moved
+
+    def state(self, org_cache: dict[str, str], errors: ErrorsPosition, now: str) -> State:
+        """The next STATE line's value; ``seq`` grows by one.
+
+        Args:
+            org_cache: WorkOS ids of organizations by external id.
+            errors: How far the errors file is on disk.
+            now: UTC, ISO 8601.
+        """
+        entry = self.entry
+        entry.seq += 1
+        entry.updated = now
+        entry.org_cache = org_cache
+        entry.errors = errors
+        entry.streams |= {name: stream.entry() for name, stream in self.streams.items()}
+        bookmarks = self._forwarded.get("bookmarks")
+        own = msgspec.to_builtins(entry)
+        return {**self._forwarded, "bookmarks": {**(bookmarks or {}), KEY: own}}
+
+    def _forward(self, part: Part | None = None) -> None:
+        """Take over the newest tap state whose records are all committed."""
+        newest = None
+        for pending in self._pending:
+            if any(self.streams[name].committed < need for name, need in pending.need.items()):
+                break
+            newest = pending
+        if part:
+            self._cut(part, newest)
+        if newest is None:
+            return
+        while self._pending and self._pending.popleft() is not newest:
+            pass
+        self._forwarded = newest.value
+        for name, origin in newest.origins.items():
+            if origin > self.streams[name].origin:
+                self.streams[name].restart_at(origin, newest.heads.get(name))
+                self._moved.add(name)
+
+    def _cut(self, part: Part, newest: _Pending | None) -> None:
+        """Note the rest of the part for every waiting state that lets the list begin inside it."""
+        waiting = False
+        for pending in self._pending:
+            waiting = waiting or pending is newest or newest is None
+            origin = pending.origins.get(part.stream, 0)
+            if waiting and part.start < origin < part.end:
+                rest = part.digests[origin - part.start :]
+                pending.heads[part.stream] = (len(rest), chunk_digest(rest))

@@ -1,0 +1,1 @@
+"""errors.jsonl: writing it, reading it, and loading again what it lists."""

@@ -1,0 +1,199 @@
+"""errors.jsonl: a line for each record that failed, on disk before the STATE that covers it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
+
+from target_workos_users.exceptions import OutputError, RecordError, SettingsError
+from target_workos_users.records.parse import show_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+
+
+def private_open(path: Path, flags: int) -> IO[bytes]:
+    """Open a file that only its owner can read, unbuffered, made if it isn't there.
+
+    Raises:
+        OSError: As ``open`` raises it.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT, 0o600)
+    with suppress(PermissionError):  # another user's file: its mode is theirs to choose
+        os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb", buffering=0)
+
+
+def error_line(
+    *,
+    stream: str,
+    record_number: int,
+    chunk: int,
+    record: Mapping[str, Any],
+    error: RecordError,
+) -> dict[str, Any]:
+    """One line of errors.jsonl.
+
+    Args:
+        stream: The stream's name.
+        record_number: Counts from 1 in the tap's order.
+        chunk: Counts from 1.
+        record: The record as it came; its secrets are replaced.
+        error: Why it failed.
+    """
+    clean = show_record(record)
+    return {
+        "stream": stream,
+        "record_number": record_number,
+        "chunk": chunk,
+        "email": clean.get("email"),
+        "external_id": clean.get("external_id"),
+        "user_id": error.user_id,
+        "error_type": error.error_type,
+        "error_message": error.message,
+        "retryable": error.retryable,
+        "http_status": error.http_status,
+        "workos_code": error.workos_code,
+        "workos_request_id": error.workos_request_id,
+        "workos_errors": error.workos_errors,
+        "org_id": error.org_id or clean.get("org_id"),
+        "org_external_id": clean.get("org_external_id"),
+        "role_slugs": clean.get("role_slugs"),
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "record": clean,
+    }
+
+
+def shown_record(record: Mapping[str, Any]) -> bytes:
+    """A record as its line in errors.jsonl has it: redacted, as JSON."""
+    return _encoder.encode(show_record(record))
+
+
+class ErrorsFile:
+    """Appends lines to an errors file.
+
+    Args:
+        path: The setting ``errors_path``. Mode 0600.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+        self.size = 0
+        self._file: IO[bytes] | None = None
+
+    def open(self, keep: int | None) -> None:
+        """Get ready to append.
+
+        Args:
+            keep: How many bytes of the file belong to the checkpoint that the run resumes from:
+                what is after them is cut off, since its records are loaded again. None for a
+                fresh import: an existing file is moved aside.
+
+        Raises:
+            SettingsError: The file can't be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if keep is None:
+                self._move_aside()
+            self._file = private_open(self.path, os.O_WRONLY | os.O_APPEND)
+            self.size = min(keep or 0, self._file.seek(0, os.SEEK_END))
+            self._file.truncate(self.size)
+        except OSError as error:
+            raise SettingsError(
+                f"errors_path: {self.path} can't be written ({error.strerror}). Nothing was "
+                "loaded. Set errors_path to a file in a folder that you may write to."
+            ) from None
+
+    def append(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Write the lines and wait until they are on disk.
+
+        Raises:
+            OutputError: The disk is full, or the file is gone.
+        """
+        content = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        if not content or self._file is None:
+            return
+        try:
+            view = memoryview(content)
+            while view:
+                view = view[self._file.write(view) :]
+            os.fsync(self._file.fileno())
+            still_there = self.path.exists()
+        except OSError as error:
+            raise OutputError(
+                f"errors_path: {self.path} can't be written ({error.strerror}). The last STATE "
+                "line covers all that was loaded until then: free the disk and run again."
+            ) from None
+        if not still_there:
+            raise OutputError(
+                f"errors_path: {self.path} was removed while the import was running, and error "
+                "lines with it. Run again: the import goes on from the last STATE line."
+            )
+        self.size += len(content)
+
+    def close(self) -> None:
+        """Close the file; an empty one stays, as a sign that nothing failed."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _move_aside(self) -> None:
+        if self.path.is_file() and self.path.stat().st_size:
+            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+            aside = self.path.with_name(f"{self.path.stem}-{stamp}{self.path.suffix}")
+            number = 1
+            while aside.exists():
+                number += 1
+                aside = self.path.with_name(f"{self.path.stem}-{stamp}-{number}{self.path.suffix}")
+            self.path.rename(aside)
+
+
+class ErrorLine(msgspec.Struct):
+    """A line of errors.jsonl, as far as it is read again.
+
+    Attributes:
+        record: The redacted record, still JSON.
+    """
+
+    stream: str
+    record_number: int
+    error_type: str
+    error_message: str
+    retryable: bool = False
+    http_status: int | None = None
+    workos_code: str | None = None
+    record: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_decode_line = msgspec.json.Decoder(ErrorLine).decode
+
+
+def read_errors(path: Path) -> Iterator[ErrorLine]:
+    """The lines of an errors file; a torn last line is left out.
+
+    Raises:
+        SettingsError: The file can't be read, or a line isn't one that this target wrote.
+    """
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                number += 1
+                if line.endswith(b"\n"):
+                    yield _decode_line(line)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
+        raise SettingsError(
+            f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "
+            "errors_path named, unchanged."
+        ) from None

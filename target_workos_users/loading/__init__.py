@@ -1,0 +1,1 @@
+"""Rows through WorkOS: organization, user, membership, roles, TOTP factor."""

@@ -1,0 +1,250 @@
+"""The organizations that records name, each resolved to its WorkOS id once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.lru import LruDict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from target_workos_users.api.workos_api import WorkOS
+    from target_workos_users.records.parse import OrganizationRef
+
+_FAILURES = 1000
+_FAILURE_SECONDS = 30.0
+_PREFETCHES = 10
+
+
+@dataclass(slots=True)
+class OrganizationCounts:
+    """How organizations were resolved.
+
+    Attributes:
+        hits: Answered from the cache, without a request.
+        found: Found in WorkOS.
+        created: Created in WorkOS.
+    """
+
+    hits: int = 0
+    found: int = 0
+    created: int = 0
+
+
+class OrganizationCache:
+    """Resolves organizations, at most two requests for a new one and none for a known one.
+
+    Concurrent calls for one organization share one look-up. What can't be resolved for good is
+    remembered for half a minute, so that a thousand records of an organization that doesn't exist
+    cost a few requests, and one that someone creates in the meantime is soon found.
+
+    Args:
+        api: WorkOS.
+        create_missing: Whether to create an organization that isn't found, if it has a name.
+        state: What :meth:`to_state` gave in an earlier run.
+        capacity: Organizations remembered at most, the least recently used are dropped.
+        delays: Seconds between look-ups of an organization that someone else is just creating.
+    """
+
+    def __init__(
+        self,
+        api: WorkOS,
+        *,
+        create_missing: bool,
+        state: Mapping[str, str] | None = None,
+        capacity: int = 10_000,
+        delays: Sequence[float] = LOOKUP_DELAYS,
+    ) -> None:
+        self.counts = OrganizationCounts()
+        self._api = api
+        self._create_missing = create_missing
+        self._delays = delays
+        self._by_external_id: LruDict[str, str] = LruDict(capacity)
+        for external_id, organization_id in (state or {}).items():
+            self._by_external_id[external_id] = organization_id
+        self._verified: LruDict[str, str] = LruDict(capacity)
+        self._pending: dict[_Key, tuple[OrganizationRef, asyncio.Task[str]]] = {}
+        self._ahead: deque[OrganizationRef] = deque()
+        self._prefetchers: set[asyncio.Task[None]] = set()
+        self._failures: LruDict[tuple[_Key, str | None], tuple[float, RecordError]] = LruDict(
+            _FAILURES
+        )
+
+    def to_state(self) -> dict[str, str]:
+        """External id -> WorkOS id, least recently used first."""
+        return dict(self._by_external_id)
+
+    async def resolve(self, ref: OrganizationRef) -> str:
+        """The WorkOS id of the organization, which exists or is created.
+
+        Raises:
+            RecordError: ``org_resolution``: it doesn't exist and can't be created.
+        """
+        known = self._known(ref)
+        if known is not None:
+            self.counts.hits += 1
+            return known
+        self._raise_remembered(ref)
+        while True:
+            pending_ref, task = self._pending.get(_key(ref)) or self._start(ref)
+            try:
+                # Shielded: a cancelled caller takes only itself away from the others.
+                return await asyncio.shield(task)
+            except RecordError as error:
+                if pending_ref.name == ref.name:
+                    raise replace(error) from error  # each record completes its own copy
+                # It failed for want of a name, or for its name: this one has another.
+
+    def prefetch(self, refs: Iterable[OrganizationRef]) -> None:
+        """Begin to resolve the organizations of rows to come, ten at a time.
+
+        Failures are left for the rows to meet.
+        """
+        self._ahead.extend({_key(ref): ref for ref in refs if self._known(ref) is None}.values())
+        for _ in range(min(len(self._ahead), _PREFETCHES - len(self._prefetchers))):
+            task = asyncio.create_task(self._resolve_ahead())
+            self._prefetchers.add(task)
+            task.add_done_callback(self._prefetchers.discard)
+
+    def stop(self) -> None:
+        """Resolve nothing ahead any more."""
+        self._ahead.clear()
+
+    def forget(self, organization_id: str) -> None:
+        """WorkOS says that the organization doesn't exist: look again when it's next named."""
+        self._verified.pop(organization_id, None)
+        stale = [key for key, value in self._by_external_id.items() if value == organization_id]
+        for external_id in stale:
+            del self._by_external_id[external_id]
+
+    async def close(self) -> None:
+        """Cancel the look-ups under way."""
+        self.stop()
+        tasks: list[asyncio.Task[Any]] = [
+            *self._prefetchers,
+            *(task for _, task in self._pending.values()),
+        ]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _resolve_ahead(self) -> None:
+        while self._ahead:
+            with suppress(Exception):
+                await self.resolve(self._ahead.popleft())
+
+    def _known(self, ref: OrganizationRef) -> str | None:
+        if ref.id is not None:
+            return self._verified.use(ref.id)
+        return self._by_external_id.use(ref.external_id or "")
+
+    def _raise_remembered(self, ref: OrganizationRef) -> None:
+        expires, error = self._failures.get((_key(ref), ref.name), (0.0, None))
+        if error is not None and asyncio.get_running_loop().time() < expires:
+            raise replace(error)
+
+    def _start(self, ref: OrganizationRef) -> tuple[OrganizationRef, asyncio.Task[str]]:
+        task = asyncio.create_task(self._look_up(ref))
+        # If every caller was cancelled, nobody else fetches the exception.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._pending[_key(ref)] = ref, task
+        return ref, task
+
+    async def _look_up(self, ref: OrganizationRef) -> str:
+        try:
+            organization_id = await self._ask(ref)
+        except RecordError as error:
+            if not error.retryable:
+                expires = asyncio.get_running_loop().time() + _FAILURE_SECONDS
+                self._failures[_key(ref), ref.name] = expires, replace(error)
+            raise
+        finally:
+            del self._pending[_key(ref)]
+        if ref.id is not None:
+            self._verified[ref.id] = organization_id
+        else:
+            self._by_external_id[ref.external_id or ""] = organization_id
+        return organization_id
+
+    async def _ask(self, ref: OrganizationRef) -> str:
+        try:
+            if ref.id is not None:
+                return await self._verify(ref.id)
+            return await self._find_or_create(ref.external_id or "", ref.name)
+        except ApiError as error:
+            named = f"org_id {ref.id!r}" if ref.id else f"org_external_id {ref.external_id!r}"
+            raise error.as_record_error(
+                ErrorType.ORG_RESOLUTION, f"{named} could not be resolved: {error}; {LOAD_AGAIN}"
+            ) from error
+
+    async def _verify(self, organization_id: str) -> str:
+        if await self._api.get_organization(organization_id) is None:
+            raise RecordError(
+                ErrorType.ORG_RESOLUTION,
+                f"org_id {organization_id!r} is no organization of this WorkOS environment: "
+                "correct it, or name the organization by org_external_id",
+                org_id=organization_id,
+            )
+        self.counts.found += 1
+        return organization_id
+
+    async def _find_or_create(self, external_id: str, name: str | None) -> str:
+        found = await self._api.get_organization_by_external_id(external_id)
+        if found is not None:
+            self.counts.found += 1
+            return str(found["id"])
+        if not (name and self._create_missing):
+            raise RecordError(
+                ErrorType.ORG_RESOLUTION,
+                f"org_external_id {external_id!r} is no organization of this WorkOS environment, "
+                + (
+                    "and create_missing_orgs is off: create it, or switch that on"
+                    if name
+                    else "and no org_name is given to create it with: give one, or create it"
+                ),
+            )
+        try:
+            created = await self._api.create_organization(name=name, external_id=external_id)
+        except ApiError as error:
+            if error.reason is not Reason.EXTERNAL_ID_EXISTS and not error.ambiguous:
+                raise
+            return await self._read_again(external_id, error)
+        self.counts.created += 1
+        return str(created["id"])
+
+    async def _read_again(self, external_id: str, error: ApiError) -> str:
+        """Someone else was faster, or we were and the answer was lost."""
+        exists = error.reason is Reason.EXTERNAL_ID_EXISTS
+        found = await eventually(
+            lambda: self._api.get_organization_by_external_id(external_id),
+            self._delays if exists else (),
+        )
+        if found is None and exists:
+            record_error = error.as_record_error(
+                ErrorType.ORG_RESOLUTION,
+                f"WorkOS refused to create org_external_id {external_id!r} as existing, but finds "
+                f"no such organization: {error}; {LOAD_AGAIN}",
+            )
+            record_error.retryable = True
+            raise record_error from error
+        if found is None:
+            raise error
+        if error.ambiguous:
+            self.counts.created += 1
+        else:
+            self.counts.found += 1
+        return str(found["id"])
+
+
+_Key = tuple[str | None, str | None]
+
+
+def _key(ref: OrganizationRef) -> _Key:
+    return ref.id, ref.external_id

@@ -1,0 +1,232 @@
+"""What the user is told: how far the import is while it runs, and the summary at its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from singer_sdk import metrics
+
+from target_workos_users.loading import outcome
+from target_workos_users.progress import wording
+from target_workos_users.progress.counts import Counts
+from target_workos_users.progress.pace import Pace
+from target_workos_users.progress.summary import write_summary
+from target_workos_users.progress.summary_counts import summarize
+from target_workos_users.progress.summary_text import print_table, summary_lines
+from target_workos_users.progress.timeline import ChunkLine, Timeline, path_beside
+from target_workos_users.progress.totals import Total
+from target_workos_users.records import parse as records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+    from target_workos_users.checkpoint.state import Entry
+    from target_workos_users.progress.live import LiveBar
+    from target_workos_users.settings import Settings
+
+_REMARKS = {**records.REMARKS, **outcome.REMARKS}
+_SECONDS_OF_SILENCE = 30
+_SECONDS_BETWEEN_SKIPS = 10
+_SECONDS_TO_COUNT = 2
+
+
+class Progress:
+    """Tells the user: by a live bar on a terminal, by plain lines in the log elsewhere.
+
+    Args:
+        settings: Of the run.
+        logger: The target's; at a level above info there is neither.
+
+    Attributes:
+        counts: What was counted so far.
+    """
+
+    def __init__(self, settings: Settings, logger: logging.Logger) -> None:
+        self.counts = Counts()
+        self._settings = settings
+        self._logger = logger
+        self._started = datetime.now(UTC)
+        self._total = Total(settings.total_records, settings.streams)
+        self._pace = Pace(time.monotonic())
+        self._said_at = time.monotonic()
+        self._remarked: set[str] = set()
+        self._chunks = 0
+        self._loaded = 0
+        self._before = self.counts.snapshot()
+        self._resumed_from: str | None = None
+        self._bar: LiveBar | None = None
+        self._timeline: Timeline | None = None
+
+    def say(self, text: str) -> None:
+        """One line at level info."""
+        self._logger.info("%s", text)
+        self._said_at = time.monotonic()
+
+    def remarks(self, kinds: Iterable[str]) -> None:
+        """Warn of something, once a kind and run."""
+        for kind in kinds:
+            if kind not in self._remarked:
+                self._remarked.add(kind)
+                text = _REMARKS[kind]
+                self._logger.warning("%s", text[0].upper() + text[1:] + ".")
+
+    def begin(self, resumed: Entry | None = None) -> None:
+        """The first record is about to be taken.
+
+        Args:
+            resumed: The checkpoint that the run goes on from.
+
+        Raises:
+            SettingsError: progress.jsonl can't be written.
+        """
+        if not self._settings.only_errors_from:
+            self._total.start()
+        if resumed:
+            self._resumed_from = resumed.updated
+            self._total.wait(_SECONDS_TO_COUNT)
+            total, size = self._total.value, self._settings.batch_size_rows
+            self.say(wording.resuming(resumed, total, size, self._started))
+            _, loaded = wording.loaded_chunks(resumed)
+            covered = sum(stream.records for stream in resumed.streams.values())
+            if wording.is_complete(resumed) and loaded == covered:
+                self._total.value = total or loaded
+        if self._settings.summary_path:
+            keep = bool(resumed or self._settings.only_errors_from)
+            self._timeline = Timeline(path_beside(self._settings.summary_path), keep=keep)
+        if not self._settings.dry_run and self._on_terminal():
+            from target_workos_users.progress.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
+
+            self._bar = LiveBar(self._logger)
+            self.tick(0, 0)
+
+    def expect(self, records: int) -> None:
+        """So many records will come."""
+        self._total.value = records
+
+    def aside(self) -> AbstractContextManager[None]:
+        """Make room on the terminal while something is written to stdout."""
+        return self._bar.aside() if self._bar and sys.stdout.isatty() else nullcontext()
+
+    def tick(self, finished: int, waiting: int) -> None:
+        """Time went by: refresh the bar, or break a long silence.
+
+        Args:
+            finished: Records that are finished, but not committed.
+            waiting: Records that were read, and aren't finished.
+        """
+        if self._bar:
+            far, well = self._how_far(finished), wording.how_well(self.counts)
+            done = self.counts.done + finished
+            self._bar.update(" · ".join(far), " · ".join(well), done, self._known_total())
+        elif time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
+            under_way = (
+                f"then {finished:,} of {finished + waiting:,} finished"
+                if finished + waiting
+                else "waiting for the tap"
+            )
+            self._say_progress([under_way, *wording.how_well(self.counts)])
+
+    def chunk(self, stream: str, number: int, *, unchanged: bool) -> None:
+        """A chunk, or a part of it, is committed.
+
+        Args:
+            stream: Its stream, or one of them.
+            number: Counts from 1 in its stream.
+            unchanged: It was skipped.
+        """
+        self._chunks += 1
+        before, self._before = self._before, self.counts.snapshot()
+        brought = {name: count - before[name] for name, count in self._before.items()}
+        loaded, self._loaded = self.counts.loaded_now - self._loaded, self.counts.loaded_now
+        # A chunk that the journal knew by half or more tells nothing of those to come.
+        typical = 2 * loaded > brought["records"]
+        seconds = self._pace.add(time.monotonic(), loaded if typical else 0)
+        if self._timeline:
+            line = ChunkLine(
+                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                run=self._started.isoformat(timespec="seconds"),
+                mode="retry" if self._settings.only_errors_from else "import",
+                chunk=number,
+                unchanged=unchanged,
+                seconds=round(seconds, 3),
+                **brought,
+            )
+            self._timeline.append(line)
+        if self._bar:
+            self.tick(0, 0)
+            return
+        if not unchanged:
+            _log_batch_time(stream, seconds)
+        if not unchanged or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
+            self._say_progress([f"{self.counts.failed:,} failed"])
+
+    def end(self) -> None:
+        """Nothing is committed any more."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None
+        if self._timeline:
+            self._timeline.close()
+
+    def summary(self, reason: str, exit_code: int, error: str | None = None) -> None:
+        """The closing summary.
+
+        Args:
+            reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
+        """
+        summary = summarize(self.counts, self._settings, self._started, datetime.now(UTC))
+        summary.reason, summary.exit_code, summary.error = reason, exit_code, error
+        if self._on_terminal():
+            print_table(summary)
+        else:
+            for line in summary_lines(summary):
+                self.say(line)
+        unchanged = self.counts.skipped == self.counts.done > 0 and not self.counts.stats.attempts
+        if self._resumed_from and reason == "complete" and unchanged:
+            self.say(wording.nothing_to_do(self._chunks, self._resumed_from, datetime.now(UTC)))
+        if path := self._settings.summary_path:
+            try:
+                write_summary(summary, Path(path))
+            except OSError as failure:
+                why = failure.strerror
+                self._logger.warning("summary_path: %s can't be written (%s).", path, why)
+
+    def _on_terminal(self) -> bool:
+        return (
+            self._logger.isEnabledFor(logging.INFO)
+            and sys.stderr.isatty()
+            and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
+        )
+
+    def _say_progress(self, parts: list[str]) -> None:
+        self.say("Progress: " + " · ".join(self._how_far() + parts))
+
+    def _how_far(self, ahead: int = 0) -> list[str]:
+        done, total = self.counts.done, self._known_total()
+        size = self._settings.batch_size_rows
+        return wording.how_far(self._chunks, done, total, size, self._pace, ahead=ahead)
+
+    def _known_total(self) -> int | None:
+        total = self._total.value
+        return total if total and total >= self.counts.done else None
+
+
+def _log_batch_time(stream: str, seconds: float) -> None:
+    """The SDK's own metric of a batch; the SDK's timer can't span two batches under way."""
+    tags: dict[str, Any] = {
+        metrics.Tag.STREAM: stream,
+        metrics.Tag.PID: os.getpid(),
+        metrics.Tag.STATUS: metrics.Status.SUCCEEDED.value,
+    }
+    point = metrics.Point("timer", metrics.Metric.BATCH_PROCESSING_TIME, seconds, tags)
+    metrics.log(metrics.get_metrics_logger(), point)

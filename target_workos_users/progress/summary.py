@@ -1,0 +1,239 @@
+"""The closing summary: what became of the records, and what it took.
+
+It is also a JSON file (``summary_path``); docs/operations.md describes its keys, which are the
+fields of the classes here.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from target_workos_users.errors.file import private_open
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.progress.timeline import Mode  # noqa: TC001 - msgspec reads it at run time
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VERSION = 1
+
+
+class Records(msgspec.Struct):
+    """Records: ``read`` = ``loaded`` + ``unchanged`` + ``failed``.
+
+    Attributes:
+        read: Read and settled.
+        loaded: In WorkOS.
+        unchanged: Loaded by an earlier run, and skipped.
+        failed: In the errors file.
+        unfinished: Read besides, but not settled when the run was stopped: read again next time.
+        left_out: Read besides, but not asked for (``only_errors_from``).
+    """
+
+    read: int = 0
+    loaded: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    unfinished: int = 0
+    left_out: int = 0
+
+
+class Users(msgspec.Struct):
+    """Users of the records loaded, and of failed ones where the user isn't what failed.
+
+    Attributes:
+        created: Created.
+        existing: Found in WorkOS.
+        updated: Found, and updated.
+        merged: Further records of a user of this run.
+        deleted: Created, and deleted again (``require_membership``).
+    """
+
+    created: int = 0
+    existing: int = 0
+    updated: int = 0
+    merged: int = 0
+    deleted: int = 0
+
+
+class Memberships(msgspec.Struct):
+    """Memberships: created, existing already, or inactive and reactivated."""
+
+    created: int = 0
+    existing: int = 0
+    reactivated: int = 0
+
+
+class Organizations(msgspec.Struct):
+    """Organizations: created, found in WorkOS, or known already (``cache_hits``, by record).
+
+    Attributes:
+        largest: The fifty with the most records loaded by this run: (id, records).
+        others: Records loaded into organizations beyond the 10,000 that are counted apart.
+    """
+
+    created: int = 0
+    found: int = 0
+    cache_hits: int = 0
+    largest: list[tuple[str, int]] = []
+    others: int = 0
+
+
+class Roles(msgspec.Struct):
+    """Memberships created with all roles of their record, and existing ones given missing roles."""
+
+    assigned: int = 0
+    added: int = 0
+
+
+class Factors(msgspec.Struct):
+    """TOTP factors: enrolled, or there already."""
+
+    enrolled: int = 0
+    existing: int = 0
+
+
+class Failure(msgspec.Struct):
+    """Errors of one kind; a record may have several.
+
+    Attributes:
+        error_type: As in errors.jsonl.
+        reason: Status and code of WorkOS's answer, or the message without what is personal in it.
+        retryable: Whether a later run may succeed.
+        count: Number of errors.
+        first_stream: Stream of the first record.
+        first_record: Number of the first record.
+        last_record: Number of the last record.
+    """
+
+    error_type: str
+    reason: str
+    retryable: bool
+    count: int
+    first_stream: str
+    first_record: int
+    last_record: int
+
+
+class Kind(msgspec.Struct):
+    """Requests of one kind.
+
+    Attributes:
+        sent: Attempts.
+        lost: Attempts without an answer.
+        answers: Number of answers by HTTP status.
+        mean_seconds: From sending to answer or loss, on average.
+    """
+
+    sent: int
+    lost: int
+    answers: dict[str, int]
+    mean_seconds: float
+
+
+class Requests(msgspec.Struct):
+    """Requests sent, retries included.
+
+    Attributes:
+        sent: All of them.
+        refused: Answered with 429.
+        retried: Those that weren't the first attempt.
+        lost: Those without an answer.
+        writes: Those that count against ``rate_limit``.
+        writes_per_second: From the first write to the last; None for fewer than two.
+        rate_limit: The setting.
+        by_kind: By method and path template.
+    """
+
+    sent: int = 0
+    refused: int = 0
+    retried: int = 0
+    lost: int = 0
+    writes: int = 0
+    writes_per_second: float | None = None
+    rate_limit: float = 0.0
+    by_kind: dict[str, Kind] = {}
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """One run.
+
+    Attributes:
+        version: Of this format.
+        mode: ``retry`` under ``only_errors_from``.
+        reason: Why it ended: ``complete``, ``stopped by SIGTERM``, ``stopped by an error``, ``the
+            input ended without a last STATE``.
+        error: The error that stopped it.
+        exit_code: Of the process.
+        started: UTC, ISO 8601.
+        ended: UTC, ISO 8601.
+        seconds: From start to end.
+        errors_path: The errors file of this run.
+        sandbox_path: The setting.
+        records: What became of the records.
+        users: What became of their users.
+        memberships: What became of their memberships.
+        organizations: How their organizations were resolved.
+        roles: What became of their roles.
+        factors: What became of their TOTP factors.
+        failures: Errors by type and reason, the fifty most frequent.
+        requests: What was sent.
+    """
+
+    version: int = VERSION
+    mode: Mode = "import"
+    reason: str
+    error: str | None = None
+    exit_code: int = 0
+    started: str
+    ended: str
+    seconds: float
+    errors_path: str
+    sandbox_path: str | None = None
+    records: Records
+    users: Users
+    memberships: Memberships
+    organizations: Organizations
+    roles: Roles
+    factors: Factors
+    failures: list[Failure] = []
+    requests: Requests
+
+
+def write_summary(summary: Summary, path: Path) -> None:
+    """Write the JSON file, whole or not at all; mode 0600.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    content = msgspec.json.format(msgspec.json.encode(summary), indent=2)
+    new = path.with_name(path.name + ".new")
+    try:
+        with private_open(new, os.O_WRONLY | os.O_TRUNC) as file:
+            file.write(content + b"\n")
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError:
+        with suppress(OSError):
+            new.unlink()
+        raise
+
+
+def read_summary(path: Path) -> Summary:
+    """Read the JSON file.
+
+    Raises:
+        SettingsError: It isn't there, or isn't a summary.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Summary)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{path} is no summary ({error}). Expected the file that summary_path named."
+        ) from None

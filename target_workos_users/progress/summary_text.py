@@ -1,0 +1,102 @@
+"""The summary for people: rows of a table, or lines of a log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_workos_users.progress.wording import duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_workos_users.progress.summary import Requests, Summary
+
+_SHOWN_FAILURES = 10
+
+
+def summary_lines(summary: Summary) -> Iterator[str]:
+    """The summary as lines of a log: nothing personal is in them."""
+    yield _title(summary)
+    for label, text in _rows(summary):
+        yield f"  {label}: {text}"
+
+
+def print_table(summary: Summary) -> None:
+    """The summary as a table on stderr."""
+    from rich.console import Console  # noqa: PLC0415 - rich takes 50 ms
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(title=_title(summary), title_justify="left", show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in _rows(summary):
+        table.add_row(Text(label), Text(text))
+    Console(stderr=True).print(table)
+
+
+def _title(summary: Summary) -> str:
+    return f"Summary: {summary.reason} after {duration(summary.seconds)}"
+
+
+def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
+    records, users, memberships = summary.records, summary.users, summary.memberships
+    text = (
+        f"{records.read:,} read = {records.loaded:,} loaded + {records.unchanged:,} unchanged "
+        f"+ {records.failed:,} failed"
+    )
+    if records.unfinished:
+        text += f"; {records.unfinished:,} more were read, but not settled: the next run does"
+    if records.left_out:
+        text += f"; {records.left_out:,} others left out"
+    yield "records", text
+    always = {"created": users.created, "existing": users.existing, "updated": users.updated}
+    rarely = {"further records of them": users.merged, "deleted again": users.deleted}
+    yield "users", _listed(always, rarely)
+    always = {"created": memberships.created, "existing": memberships.existing}
+    yield "memberships", _listed(always, {"reactivated": memberships.reactivated})
+    organizations = summary.organizations
+    always = {"created": organizations.created, "found": organizations.found}
+    yield "organizations", _listed(always, {"cache hits": organizations.cache_hits})
+    if text := _listed({}, {"assigned": summary.roles.assigned, "added": summary.roles.added}):
+        yield "memberships' roles", text
+    factors = {"enrolled": summary.factors.enrolled, "existing": summary.factors.existing}
+    if text := _listed({}, factors):
+        yield "TOTP factors", text
+    yield from _request_rows(summary.requests)
+    for failure in summary.failures[:_SHOWN_FAILURES]:
+        label = f"failed, {failure.error_type}"
+        first = f"first: record {failure.first_record:,}"
+        retry = "; may be retried" if failure.retryable else ""
+        yield label, f"{failure.count:,} x {failure.reason} ({first}{retry})"
+    if more := summary.failures[_SHOWN_FAILURES:]:
+        yield "failed", f"{len(more):,} other reasons"
+    if records.failed:
+        yield "errors", f"in {summary.errors_path}"
+    if summary.sandbox_path:
+        text = (
+            f"the sandbox {summary.sandbox_path}. To load into WorkOS: unset sandbox_path and set "
+            "WORKOS_API_KEY (in this project: `meltano --environment=prod run …`)"
+        )
+        yield "loaded into", text
+
+
+def _request_rows(requests: Requests) -> Iterator[tuple[str, str]]:
+    outcomes = {"refused": requests.refused, "retried": requests.retried, "lost": requests.lost}
+    yield "requests", f"{requests.sent:,}" + (f" ({_listed(outcomes)})" if requests.sent else "")
+    for name, kind in requests.by_kind.items():
+        yield f"  {name}", f"{kind.sent:,}, {kind.mean_seconds * 1000:,.0f} ms on average"
+    if requests.writes_per_second is not None:
+        share = requests.writes_per_second / requests.rate_limit
+        yield (
+            "writes",
+            (
+                f"{requests.writes_per_second:,.1f}/s, {share:.0%} of the limit of "
+                f"{requests.rate_limit:,g}/s"
+            ),
+        )
+
+
+def _listed(always: dict[str, int], if_any: dict[str, int] | None = None) -> str:
+    shown = always | {name: number for name, number in (if_any or {}).items() if number}
+    return ", ".join(f"{number:,} {name}" for name, number in shown.items())

@@ -1,0 +1,117 @@
+"""progress.jsonl: a line for each chunk, beside the summary; what the report draws over time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Literal
+
+import msgspec
+
+from target_workos_users.errors.file import private_open
+from target_workos_users.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Mode = Literal["import", "retry"]
+
+
+class ChunkLine(msgspec.Struct):
+    """What a chunk brought. Counts are of this chunk, requests since the line before.
+
+    Attributes:
+        at: When it was committed, UTC, ISO 8601.
+        run: When its run began, UTC, ISO 8601: tells runs apart.
+        mode: ``retry`` under ``only_errors_from``.
+        chunk: Its number.
+        unchanged: It was loaded by an earlier run, and skipped.
+        records: Records in it.
+        failed: Records of them that failed.
+        users: Users created.
+        memberships: Memberships created.
+        seconds: Since the chunk before it was committed, or the run began.
+        requests: Requests sent.
+        writes: Those of them that count against ``rate_limit``.
+        refused: Answers 429.
+        retried: Requests that weren't the first attempt.
+    """
+
+    at: str
+    run: str
+    mode: Mode
+    chunk: int
+    unchanged: bool
+    records: int
+    failed: int
+    users: int
+    memberships: int
+    seconds: float
+    requests: int
+    writes: int
+    refused: int
+    retried: int
+
+
+def path_beside(summary_path: str) -> Path:
+    """Where progress.jsonl is, given the setting ``summary_path``."""
+    return Path(summary_path).with_name("progress.jsonl")
+
+
+class Timeline:
+    """Appends lines to progress.jsonl.
+
+    A disk that is full later on costs lines, not the import.
+
+    Args:
+        path: The file; mode 0600.
+        keep: Whether the run goes on with an import that has lines there; else they go.
+
+    Raises:
+        SettingsError: The file can't be written.
+    """
+
+    def __init__(self, path: Path, *, keep: bool) -> None:
+        flags = os.O_WRONLY | (os.O_APPEND if keep else os.O_TRUNC)
+        self._file: IO[bytes] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = private_open(path, flags)
+        except OSError as error:
+            raise SettingsError(
+                f"summary_path: {path} can't be written ({error.strerror}). Nothing was loaded. "
+                "Set summary_path to a file in a folder that you may write to."
+            ) from None
+
+    def append(self, line: ChunkLine) -> None:
+        """Write a line."""
+        if self._file is None:
+            return
+        try:
+            self._file.write(msgspec.json.encode(line) + b"\n")
+        except OSError:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+
+def read_timeline(path: Path) -> Iterator[ChunkLine]:
+    """The lines of progress.jsonl; lines torn by a crash are left out.
+
+    Raises:
+        SettingsError: The file can't be read.
+    """
+    decode = msgspec.json.Decoder(ChunkLine).decode
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                try:
+                    yield decode(line)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    continue
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None

@@ -1,0 +1,1 @@
+"""Singer records in, the users that WorkOS should have out. Pure."""

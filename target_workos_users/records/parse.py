@@ -1,0 +1,243 @@
+"""A Singer record in, the user that WorkOS should have out, or a RecordError. Pure.
+
+Columns are named as WorkOS's own migration tools name them; docs/records.md describes them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.records import values
+from target_workos_users.records.metadata import metadata
+from target_workos_users.records.passwords import hashed_password
+from target_workos_users.records.redaction import REDACTED, SECRET_COLUMNS, redact, redact_text
+from target_workos_users.records.values import invalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "KNOWN_COLUMNS",
+    "REMARKS",
+    "SECRET_COLUMNS",
+    "OrganizationRef",
+    "Totp",
+    "UserRow",
+    "parse_record",
+    "redact",
+    "show_record",
+]
+
+KNOWN_COLUMNS = SECRET_COLUMNS | {
+    "email",
+    "first_name",
+    "last_name",
+    "name",
+    "email_verified",
+    "external_id",
+    "metadata",
+    "password_hash_type",
+    "password_salt_position",
+    "org_id",
+    "org_external_id",
+    "org_name",
+    "role_slugs",
+    "totp_issuer",
+    "totp_user",
+}
+
+REMARKS: Mapping[str, str] = MappingProxyType(
+    {
+        "plain_password": "the column password holds plain passwords; prefer password_hash, "
+        "so that they needn't leave your database",
+        "password_ignored": "records have both password and password_hash; the hash is used",
+        "password_hash_missing": "records have password_hash_type or password_salt_position "
+        "without password_hash; they are loaded without a password",
+        "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
+        "they are loaded without a TOTP factor",
+        "organization_overridden": "records name another organization than the org_* settings; "
+        "the settings win",
+    }
+)
+"""What a remark of a row means: the text to warn with, once a run."""
+
+MAX_COLUMNS = 100  # unknown ones of a record that are shown in errors.jsonl
+MAX_HASH = 2_000  # characters; no real hash comes near it
+_BASE32 = re.compile(r"[A-Z2-7]+")
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationRef:
+    """The organization that a record or the settings name.
+
+    Attributes:
+        id: WorkOS's id. Excludes ``external_id``.
+        external_id: The id in the source.
+        name: The name to create it with, if it isn't found by ``external_id``.
+    """
+
+    id: str | None
+    external_id: str | None
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Totp:
+    """A TOTP factor to enroll.
+
+    Attributes:
+        secret: Base32, upper case, unpadded.
+        issuer: Name of the service in authenticator apps; None: WorkOS takes the team's name.
+        user: Name of the account in them; None: WorkOS takes the email.
+    """
+
+    secret: str
+    issuer: str | None
+    user: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserRow:
+    """What one record asks for.
+
+    Attributes:
+        email: Trimmed and in lower case: the identity of the user in WorkOS.
+        fields: The body of ``POST /user_management/users``; what the record leaves empty is
+            left out.
+        organization: Where the user becomes a member; None: nowhere.
+        role_slugs: The roles of that membership, in order, each once.
+        totp: The factor to enroll, if any.
+        remarks: Keys of ``REMARKS`` that this record gives cause for.
+    """
+
+    email: str
+    fields: dict[str, Any]
+    organization: OrganizationRef | None
+    role_slugs: tuple[str, ...]
+    totp: Totp | None
+    remarks: tuple[str, ...]
+
+
+def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A record fit for errors.jsonl: redacted, with at most 100 unknown columns."""
+    unknown = [name for name in record if name not in KNOWN_COLUMNS and name != "_sdc_error"]
+    left_out = set(unknown[MAX_COLUMNS:])
+    shown = redact({name: value for name, value in record.items() if name not in left_out})
+    if left_out:
+        shown["_sdc_left_out"] = f"{len(left_out):,} more columns"
+    return shown
+
+
+def parse_record(
+    record: Mapping[str, Any], default_organization: OrganizationRef | None = None
+) -> UserRow:
+    """Read and check one record.
+
+    Args:
+        record: A Singer record: CSV texts or typed JSON values. Other columns than
+            ``KNOWN_COLUMNS`` are not looked at.
+        default_organization: The ``org_*`` settings; win over the record's own columns.
+
+    Returns:
+        The row, checked against all that WorkOS documents.
+
+    Raises:
+        RecordError: ``invalid_record``, with the first thing that is wrong. The message quotes no
+            value of the record.
+    """
+    if problem := record.get("_sdc_error"):
+        shown = redact_text(str(problem))
+        if shown == REDACTED:
+            shown = "_sdc_error: the tap couldn't read this record; its text may hold a secret"
+        raise RecordError(ErrorType.INVALID_RECORD, shown)
+    remarks: list[str] = []
+    email = values.email(record)
+    fields: dict[str, Any] = {"email": email}
+    for column in ("first_name", "last_name", "name"):
+        if text := values.text(record, column):
+            fields[column] = text
+    if (verified := values.boolean(record, "email_verified")) is not None:
+        fields["email_verified"] = verified
+    if external_id := values.external_id(record, "external_id"):
+        fields["external_id"] = external_id
+    if texts := metadata(record):
+        fields["metadata"] = texts
+    fields.update(_password(record, remarks))
+    totp = _totp(record, remarks)
+    organization = _organization(record, default_organization, remarks)
+    role_slugs = values.role_slugs(record)
+    if role_slugs and organization is None:
+        raise invalid(
+            "role_slugs",
+            "roles belong to a membership, but there is no organization; fill in org_id or "
+            "org_external_id, set one for all records, or empty role_slugs",
+        )
+    return UserRow(email, fields, organization, role_slugs, totp, tuple(remarks))
+
+
+def _password(record: Mapping[str, Any], remarks: list[str]) -> dict[str, str]:
+    password = record.get("password")
+    hash_type = values.text(record, "password_hash_type")
+    salt_position = values.text(record, "password_salt_position")
+    password_hash = values.text(record, "password_hash", MAX_HASH)
+    if password_hash:
+        if password not in (None, ""):
+            remarks.append("password_ignored")
+        return hashed_password(password_hash, hash_type, salt_position)
+    if password in (None, ""):
+        if hash_type or salt_position:
+            remarks.append("password_hash_missing")
+        return {}
+    remarks.append("plain_password")
+    password = values.scalar_text("password", password)
+    values.check_text("password", password)  # spaces around it may belong to it: kept
+    return {"password": password}
+
+
+def _totp(record: Mapping[str, Any], remarks: list[str]) -> Totp | None:
+    secret = values.text(record, "totp_secret")
+    issuer = values.text(record, "totp_issuer")
+    user = values.text(record, "totp_user")
+    if secret is None:
+        if issuer or user:
+            remarks.append("totp_secret_missing")
+        return None
+    # Apps show secrets in groups of four and in lower case; RFC 4648 wants neither.
+    secret = secret.translate({ord(" "): None, ord("-"): None}).rstrip("=").upper()
+    if not _BASE32.fullmatch(secret) or len(secret) % 8 in {1, 3, 6}:
+        raise invalid("totp_secret", "isn't Base32: expected letters A to Z and digits 2 to 7 only")
+    return Totp(secret, issuer, user)
+
+
+def _organization(
+    record: Mapping[str, Any], default: OrganizationRef | None, remarks: list[str]
+) -> OrganizationRef | None:
+    org_id = values.text(record, "org_id")
+    external_id = values.text(record, "org_external_id")
+    name = values.text(record, "org_name")
+    if default is not None:
+        own = (org_id, external_id, name)
+        settings = (default.id, default.external_id, default.name)
+        if any(mine and mine != theirs for mine, theirs in zip(own, settings, strict=True)):
+            remarks.append("organization_overridden")
+        return default
+    if org_id and external_id:
+        raise invalid(
+            "org_id", "filled in together with org_external_id; empty one: they may name two"
+        )
+    if external_id:
+        values.check_external_id("org_external_id", external_id)
+    elif not org_id:
+        if name:
+            raise invalid(
+                "org_name",
+                "a name alone doesn't tell which organization is meant, for names needn't be "
+                "unique; fill in org_external_id too (the organization is then created under that "
+                "name if it isn't there), or org_id",
+            )
+        return None
+    return OrganizationRef(org_id, external_id, name)

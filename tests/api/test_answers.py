@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from workos import WorkOSError
+
+from target_workos_users.api.answers import entities, entity, lost_error, unsendable_error
+from target_workos_users.api.attempt import NoAnswer, Redirected
+from target_workos_users.exceptions import ApiError, Reason, Unreachable
+
+
+def sdk_error(cause):
+    error = WorkOSError("Network error")
+    error.__cause__ = cause
+    return error
+
+
+def test_nothing_but_an_id_is_needed():
+    assert entity({"id": "user_1"}, "create_user", writes=True, external_id="x") == {"id": "user_1"}
+
+
+@pytest.mark.parametrize("answer", [None, [], "x", {}, {"id": None}, {"id": ""}, {"id": 7}])
+@pytest.mark.parametrize("writes", [True, False])
+def test_a_success_without_an_id_is_ambiguous_if_it_was_a_write(answer, writes):
+    with pytest.raises(ApiError, match="create_user: WorkOS reported success without") as caught:
+        entity(answer, "create_user", writes=writes)
+    assert (caught.value.reason, caught.value.ambiguous) == (Reason.GAVE_UP, writes)
+
+
+@pytest.mark.parametrize("other", ["user_2", ["user_1"], {}])
+def test_an_answer_about_something_else_is_no_success(other):
+    with pytest.raises(ApiError, match="another user_id than user_1"):
+        entity({"id": "om_1", "user_id": other}, "create_membership", writes=True, user_id="user_1")
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"data": None}, {"data": [{}]}])
+def test_a_list_without_objects_is_no_success(answer):
+    with pytest.raises(ApiError, match="list_memberships: WorkOS reported success without"):
+        entities(answer, "list_memberships")
+
+
+def test_a_lost_request_is_unreachable_or_given_up():
+    lost = NoAnswer("connection lost", ambiguous=True)
+    nobody = NoAnswer("can't connect", ambiguous=False, unreachable=True)
+    error = lost_error(sdk_error(lost))
+    assert (error.reason, error.ambiguous, error.retryable) == (Reason.GAVE_UP, True, True)
+    assert isinstance(lost_error(sdk_error(nobody)), Unreachable)
+
+
+def test_a_redirect_is_refused_and_points_to_base_url():
+    error = lost_error(sdk_error(Redirected("HTTP 301, a redirect to workos.com")))
+    assert error.reason is Reason.REFUSED
+    assert "base_url" in str(error)
+
+
+@pytest.mark.parametrize("segment", ["", ".", ".."])
+def test_an_id_that_no_url_can_hold_is_not_found(segment):
+    error = unsendable_error(("organizations", segment), ValueError("invalid"))
+    assert (error.reason, error.entity_id) == (Reason.NOT_FOUND, segment)
+
+
+def test_an_unsendable_value_is_refused_without_quoting_it():
+    broken = UnicodeEncodeError("utf-8", "se\ud800cret", 2, 3, "surrogates not allowed")
+    error = unsendable_error(("user_management", "users"), broken)
+    assert str(error) == "can't be sent to WorkOS: surrogates not allowed"

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from workos import AsyncWorkOSClient
+from workos._errors import APIError
+
+from target_workos_users.api.attempt import Answer
+from target_workos_users.api.refusals import (
+    api_error,
+    membership_reason,
+    organization_reason,
+    user_reason,
+)
+from target_workos_users.exceptions import Reason
+
+
+def explain(status, body, meaning=None, *, method="POST", secrets=(), headers=None):
+    """What an answer of WorkOS becomes, by way of the SDK."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = Answer(status, headers or {}, content, method, "https://api.workos.com/x")
+    with pytest.raises(APIError) as caught:
+        AsyncWorkOSClient._raise_error(answer)
+    return api_error(caught.value, meaning=meaning, secrets=secrets)
+
+
+def answer(code=None, message="Oops.", errors=None):
+    body = {"message": message, "code": code, "errors": errors}
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def nested(*codes, code="user_creation_error"):
+    items = [{"code": item, "message": "No."} for item in codes]
+    return answer(code, "Could not create user.", items)
+
+
+TAKEN = "External ID already assigned to another organization"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, nested("email_not_available"), Reason.EMAIL_EXISTS),
+        (400, nested("email_not_available", "password_too_weak"), Reason.EMAIL_EXISTS),
+        (400, nested("external_id_already_used"), Reason.EXTERNAL_ID_EXISTS),
+        (400, nested("email_not_available", "external_id_already_used"), Reason.USER_EXISTS),
+        (400, nested("invalid_email"), Reason.REFUSED),
+        (400, answer("user_creation_error", "Could not create user."), Reason.USER_EXISTS),
+        (400, answer("user_creation_error", "No.", []), Reason.USER_EXISTS),
+        (400, answer("email_not_available"), Reason.EMAIL_EXISTS),
+        (400, answer("external_id_already_used"), Reason.EXTERNAL_ID_EXISTS),
+        (409, answer("user_already_exists"), Reason.EMAIL_EXISTS),
+        (409, answer("email_already_in_use"), Reason.EMAIL_EXISTS),
+        (409, answer(message="User a@b.c already exists"), Reason.EMAIL_EXISTS),
+        (409, answer("conflict"), Reason.EMAIL_EXISTS),
+        (400, answer(message="This email is not available."), Reason.EMAIL_EXISTS),
+        (400, answer(message="The external_id x is already in use"), Reason.EXTERNAL_ID_EXISTS),
+        (400, answer("password_strength_error"), Reason.REFUSED),
+        (400, answer("invalid_password_hash"), Reason.REFUSED),
+        (422, answer("invalid_request_parameters", "Validation failed"), Reason.REFUSED),
+        (404, answer("entity_not_found", "User not found: 'user_1'."), Reason.NOT_FOUND),
+    ],
+)
+def test_a_user_that_exists_is_known_in_every_variant(status, body, reason):
+    assert explain(status, body, user_reason).reason is reason
+
+
+def test_a_conflict_on_update_is_not_taken_for_an_existing_email():
+    body = answer("user_update_not_allowed")
+    assert explain(409, body, user_reason, method="PUT").reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (400, answer("external_id_already_used"), Reason.EXTERNAL_ID_EXISTS),
+        (400, answer(message="external_id 1 has already been assigned"), Reason.EXTERNAL_ID_EXISTS),
+        (422, answer(message=TAKEN), Reason.EXTERNAL_ID_EXISTS),
+        (
+            409,
+            answer(message="An Organization with the domain example.com already exists."),
+            Reason.REFUSED,
+        ),
+    ],
+)
+def test_an_organization_that_exists_is_known_in_every_variant(status, body, reason):
+    assert explain(status, body, organization_reason).reason is reason
+
+
+PENDING = "cannot_reactivate_pending_organization_membership"
+MULTIPLE_OFF = "Multiple roles is not enabled for this environment."
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (409, answer("organization_membership_already_exists"), Reason.MEMBER_EXISTS),
+        (400, answer("user_already_organization_member"), Reason.MEMBER_EXISTS),
+        (422, answer("entity_already_exists"), Reason.MEMBER_EXISTS),
+        (409, answer("conflict", "Membership already exists"), Reason.MEMBER_EXISTS),
+        (400, answer(message="The user is already a member."), Reason.MEMBER_EXISTS),
+        (400, answer(PENDING), Reason.MEMBER_PENDING),
+        (409, answer(PENDING), Reason.MEMBER_PENDING),
+        (422, answer("invalid_role", "Role 'x' is not a valid role."), Reason.INVALID_ROLE),
+        (422, answer(message="Role 'x' is not a valid role."), Reason.INVALID_ROLE),
+        (422, answer("sub_resource_scoped_role_not_allowed"), Reason.INVALID_ROLE),
+        (404, answer("entity_not_found", "Role not found: 'x'."), Reason.INVALID_ROLE),
+        (422, answer("multiple_roles_not_enabled"), Reason.MULTIPLE_ROLES_OFF),
+        (422, answer(message=MULTIPLE_OFF), Reason.MULTIPLE_ROLES_OFF),
+        (404, answer("entity_not_found", "Organization not found: 'org_1'."), Reason.NOT_FOUND),
+        (422, answer(errors=[{"code": "user_id_string_required"}]), Reason.REFUSED),
+    ],
+)
+def test_what_is_in_the_way_of_a_membership_is_known_in_every_variant(status, body, reason):
+    assert explain(status, body, membership_reason).reason is reason
+
+
+@pytest.mark.parametrize("meaning", [None, user_reason, organization_reason, membership_reason])
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (408, {}),
+        (429, answer(message="Rate limit exceeded.")),
+        (400, answer("rate_limit_exceeded")),
+        (403, answer(message="Rate limit exceeded.")),
+        (500, answer("user_creation_error")),
+        (502, b"<html>Bad gateway</html>"),
+        (522, b""),
+    ],
+)
+def test_what_may_work_later_is_retryable(status, body, meaning):
+    error = explain(status, body, meaning)
+    assert error.reason is Reason.GAVE_UP
+    assert error.retryable
+    assert error.status == status
+
+
+@pytest.mark.parametrize(
+    ("body", "entity_id"),
+    [
+        (answer("entity_not_found", "x") | {"entity_id": "org_9"}, "org_9"),
+        (answer(message="User not found: 'user_01ABC'."), "user_01ABC"),
+        (answer(message="Could not find an organization with the id, org_01ABC."), "org_01ABC"),
+        (answer(message="Not Found"), None),
+    ],
+)
+def test_a_404_names_what_was_not_found(body, entity_id):
+    assert explain(404, body).entity_id == entity_id
+
+
+def test_an_answer_is_passed_on_with_its_code_request_id_and_errors():
+    errors = [{"code": "password_too_short", "minimum_length": 10, "message": "Too short."}]
+    error = explain(
+        400, answer("password_strength_error", "Weak.", errors), headers={"x-request-id": "req_1"}
+    )
+    assert (error.message, error.code, error.request_id) == (
+        "Weak.",
+        "password_strength_error",
+        "req_1",
+    )
+    assert error.errors == errors
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>secret</html>", b"[1]", b'"x"', b"null", {}, {"message": None}, {"message": 7}],
+)
+def test_a_body_that_is_no_error_object_is_not_quoted(body):
+    error = explain(418, body)
+    assert error.message == "an error without a message"
+    assert (error.code, error.errors, error.reason) == (None, [], Reason.REFUSED)
+
+
+@pytest.mark.parametrize("errors", ["bad", {"code": "email_not_available"}, [None, 3, "x", []]])
+def test_errors_of_an_unknown_shape_are_kept_as_a_list(errors):
+    error = explain(400, answer("user_creation_error", errors=errors))
+    assert error.errors == (errors if isinstance(errors, list) else [errors])
+
+
+HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+PASSWORD = 'pä"ss\\word'
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        f"password_hash {HASH} is invalid",
+        f"password_hash {HASH[:20]}... is invalid",
+        "bad: " + json.dumps({"password": PASSWORD}),
+        "bad: pä&quot;ss\\word",
+        PASSWORD,
+        "key sk_test_1234567890 refused",
+    ],
+)
+def test_a_secret_that_workos_quotes_is_redacted_wherever_it_stands(echo):
+    secrets = [HASH, PASSWORD, "sk_test_1234567890"]
+    error = explain(
+        400, answer("x y z", echo, [{"value": echo, "deep": [{echo: echo}]}]), secrets=secrets
+    )
+    shown = json.dumps([error.message, error.errors], ensure_ascii=False)
+    for part in (HASH[:20], "ss\\word", "sk_test_1234567890", "&quot;ss"):
+        assert part not in shown
+    assert "[redacted]" in error.message
+
+
+@given(st.text(min_size=5, max_size=80), st.text(max_size=20), st.text(max_size=700))
+def test_no_secret_is_ever_shown_and_no_text_is_long(secret, before, after):
+    echo = before + secret + after
+    error = explain(
+        400, answer(secret, echo, [echo, {"code": secret, "message": echo}]), secrets=[secret]
+    )
+    if secret in "[redacted]":
+        return
+    item = error.errors[1]
+    for text in (error.message, error.code, error.errors[0], item["code"], item["message"]):
+        assert secret not in text.replace("[redacted]", "\0")
+        assert len(text) <= 500
+
+
+def test_codes_stay_whole_where_a_password_is_a_common_word():
+    error = explain(
+        400,
+        answer("password_strength_error", "password is weak", [{"code": "password_too_weak"}]),
+        secrets=["password"],
+    )
+    assert error.code == "password_strength_error"
+    assert error.errors == [{"code": "password_too_weak"}]
+    assert error.message == "[redacted] is weak"
+
+
+def test_numbers_that_are_the_password_are_redacted():
+    error = explain(400, answer(errors=[{"value": 123456, "length": 6}]), secrets=["123456"])
+    assert error.errors == [{"value": "[redacted]", "length": 6}]
+
+
+def test_errors_are_bounded_in_number_and_depth():
+    deep = [[[[[[["end"]]]]]]]
+    error = explain(400, answer(errors=[deep] + ["x"] * 1_000))
+    assert len(error.errors) == 20
+    assert "end" not in json.dumps(error.errors)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import pytest
+
+from target_workos_users.api.pacing import Lane
+from target_workos_users.api.routes import TransportStats, route_of
+
+BASE = "https://api.workos.com"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "template", "lane"),
+    [
+        ("POST", "/user_management/users", "/user_management/users", Lane.WRITES),
+        ("PUT", "/user_management/users/user_1", "/user_management/users/{id}", Lane.WRITES),
+        ("DELETE", "/user_management/users/user_1", "/user_management/users/{id}", Lane.WRITES),
+        ("GET", "/user_management/users?email=a%40b.c", "/user_management/users", Lane.READS),
+        (
+            "GET",
+            "/user_management/users/external_id/a%2Fusers",
+            "/user_management/users/external_id/{id}",
+            Lane.READS,
+        ),
+        (
+            "POST",
+            "/user_management/organization_memberships",
+            "/user_management/organization_memberships",
+            Lane.WRITES,
+        ),
+        ("GET", "/organizations/org_1", "/organizations/{id}", Lane.OTHERS),
+        ("POST", "/organizations", "/organizations", Lane.OTHERS),
+    ],
+)
+def test_a_request_is_known_by_its_template_and_budget(method, path, template, lane):
+    route = route_of(method, BASE + path)
+    assert (route.kind, route.lane) == (f"{method} {template}", lane)
+    assert route.writes == (method != "GET")
+    assert route.repeatable
+
+
+def test_only_a_totp_enrollment_is_not_repeatable():
+    path = "/user_management/users/user_1/auth_factors"
+    assert not route_of("POST", BASE + path).repeatable
+    assert route_of("GET", BASE + path).repeatable
+
+
+def test_the_counts_add_up():
+    stats = TransportStats()
+    stats.answers["POST /organizations", 201] += 2
+    stats.answers["POST /organizations", 429] += 3
+    stats.lost["GET /organizations/{id}"] += 1
+    assert (stats.attempts, stats.refused) == (6, 3)
