@@ -9,7 +9,7 @@ from random import Random
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.test_checkpoint import a_world, assert_all_loaded
+from tests.checkpoint.test_checkpoint import a_world, assert_all_loaded
 
 from target_workos_users.checkpoint.resume import (
     Run,

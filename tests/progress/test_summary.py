@@ -217,6 +217,6 @@ def test_a_line_torn_by_a_crash_is_left_out(tmp_path):
 
 
 def test_docs_name_every_key_of_the_summary():
-    text = (Path(__file__).parent.parent / "docs" / "operations.md").read_text()
+    text = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
     for name in (*Summary.__struct_fields__, *ChunkLine.__struct_fields__):
         assert f"`{name}`" in text, name

@@ -372,14 +372,14 @@ def test_a_typed_record_and_its_csv_form_are_the_same_row(record):
 
 
 def test_every_column_is_in_the_table_of_the_docs():
-    page = (Path(__file__).parent.parent / "docs/records.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/records.md").read_text(encoding="utf-8")
     table = page.partition("## Columns")[2].partition("## Typed values")[0]
     first_cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", "".join(first_cells))) == KNOWN_COLUMNS
 
 
 def test_the_record_shown_in_the_docs_loads():
-    page = (Path(__file__).parent.parent / "docs/records.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/records.md").read_text(encoding="utf-8")
     example = page.partition("```csv\n")[2].partition("```")[0]
     (record,) = csv.DictReader(io.StringIO(example))
     row = parse_record(record)
