@@ -11,7 +11,8 @@ from target_workos_users.exceptions import RecordError, SourceChanged
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint.checkpoint import Checkpoint, Part
+    from target_workos_users.checkpoint.checkpoint import Checkpoint
+    from target_workos_users.checkpoint.streams import Part
     from target_workos_users.records.parse import UserRow
 
 

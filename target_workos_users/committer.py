@@ -12,9 +12,9 @@ from target_workos_users.loading.outcome import Result
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint.checkpoint import Part
-    from target_workos_users.checkpoint.resume import Run
+    from target_workos_users.checkpoint.run import Run
     from target_workos_users.checkpoint.state import State
+    from target_workos_users.checkpoint.streams import Part
     from target_workos_users.chunks import Chunk, Record
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings import Settings

@@ -25,7 +25,7 @@ from target_workos_users.records.parse import parse_record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint.resume import Run
+    from target_workos_users.checkpoint.run import Run
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.parse import UserRow

@@ -19,15 +19,10 @@ from singer_sdk.mapper import SameRecordTransform
 from singer_sdk.target_base import Target
 
 from target_workos_users import connection
-from target_workos_users.checkpoint.resume import (
-    Run,
-    Start,
-    ask_meltano,
-    check_bookmarks,
-    read_state_file,
-)
+from target_workos_users.checkpoint.resume import Start, find_checkpoint
+from target_workos_users.checkpoint.run import Run
 from target_workos_users.errors.retry import Retry, read_listed, retry_settings
-from target_workos_users.exceptions import ApiError, OutputError, SettingsError, StopRun
+from target_workos_users.exceptions import OutputError, StopRun
 from target_workos_users.importer import Importer, Interrupted
 from target_workos_users.progress.plan import Plan
 from target_workos_users.progress.progress import Progress
@@ -202,7 +197,16 @@ class TargetWorkosUsers(Target):
         destination = connection.destination(self.settings)
         start = Start(None, {})
         if not self.settings.only_errors_from:
-            start = self._find_checkpoint(destination)
+            start = find_checkpoint(
+                self.settings,
+                destination,
+                in_band=self._early_state,
+                state_file=self._state_file,
+                is_known=lambda organization_id: self._loop.run_until_complete(
+                    connection.knows_organization(self.settings, organization_id)
+                ),
+                say=self.progress.say,
+            )
         self.progress.begin(start.entry)
         run = Run(self.settings, start, destination)
         importer = Importer(self.settings, run, self.progress, self._emit, self._loop)
@@ -212,43 +216,6 @@ class TargetWorkosUsers(Target):
             for number in _SIGNALS:
                 self._loop.add_signal_handler(number, importer.interrupt, number)
         return importer
-
-    def _find_checkpoint(self, destination: str) -> Start:
-        others = [read_state_file(self._state_file)] if self._state_file else []
-        if self.settings.resume_from_meltano:
-            others.append(ask_meltano(self.settings))
-        start = Start.newest(self._early_state, others)
-        if start.entry and start.entry.destination != destination:
-            self._check_destination(start, destination)
-        if start.entry is None and "MELTANO_EXTRACTOR_NAME" in os.environ:
-            self.progress.say(
-                "No checkpoint came from the tap: starting with the first record. That is right "
-                "for a first run, and after --full-refresh or `meltano state clear`. Otherwise "
-                "meltano.yml must give the tap `capabilities: [catalog, discover, state]`."
-            )
-        return start
-
-    def _check_destination(self, start: Start, destination: str) -> None:
-        """Another host or key: another environment, unless it knows a cached organization."""
-        assert start.entry
-        for organization_id in list(start.entry.org_cache.values())[-1:]:
-            try:
-                known = self._loop.run_until_complete(
-                    connection.knows_organization(self.settings, organization_id)
-                )
-            except ApiError as error:
-                raise SettingsError(f"WorkOS answered with an error: {error}") from None
-            if known:
-                self.progress.say("The API key is another one, for the same WorkOS environment.")
-                return
-        check_bookmarks(start, destination)
-        self.logger.warning(
-            "The stored checkpoint belongs to another WorkOS environment (%s; this run loads into "
-            "%s): starting with the first record.",
-            start.entry.destination,
-            destination,
-        )
-        start.entry = None
 
     def _emit(self, state: State) -> None:
         if self.settings.only_errors_from:

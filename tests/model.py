@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.checkpoint.resume import Run, Start
+from target_workos_users.checkpoint.resume import Start
+from target_workos_users.checkpoint.run import Run
 from target_workos_users.chunks import Chunker
 from target_workos_users.committer import Committer
 from target_workos_users.exceptions import ErrorType, RecordError

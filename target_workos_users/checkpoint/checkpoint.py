@@ -20,95 +20,13 @@ from target_workos_users.checkpoint.state import (
     Entry,
     ErrorsPosition,
     State,
-    StoredStream,
     bookmark_of,
     outside_bookmarks,
     own_bookmark,
     says_something,
     without_entry,
 )
-
-
-@dataclass
-class Part:
-    """Consecutive records of one stream that are committed together.
-
-    Attributes:
-        stream: The stream's name.
-        start: Position of the first record in this run's reading of the stream, from 0.
-        digests: One a record.
-        stored: Whether it stands for a stored chunk (equal or not).
-        counted: Whether an earlier run of this pass has counted its records.
-    """
-
-    stream: str
-    start: int
-    digests: list[bytes]
-    stored: bool = False
-    counted: bool = False
-
-    @property
-    def end(self) -> int:
-        """Position after the last record."""
-        return self.start + len(self.digests)
-
-
-@dataclass
-class StreamProgress:
-    """One stream in this run. Positions count the records read in this run, from 0.
-
-    Attributes:
-        source: The tap's name of the stream: the key of its bookmark.
-        incremental: The tap was started with a bookmark for it: it may send records again.
-        done: Chunks committed since ``origin``.
-        stored: Chunks of the stored checkpoint that come next in the source.
-        closed: How many of ``stored`` have been read, but not committed.
-        counted: Records still to be read that ``records`` and ``tally`` hold already.
-        origin: Where the tap would start again.
-        moved_at: The same, of the newest STATE message read.
-    """
-
-    source: str
-    incremental: bool = False
-    done: deque[Chunk] = field(default_factory=deque)
-    stored: deque[Chunk] = field(default_factory=deque)
-    closed: int = 0
-    counted: int = 0
-    records: int = 0
-    tally: Counter[str] = field(default_factory=Counter)
-    complete: bool = False
-    origin: int = 0
-    moved_at: int = 0
-    read: int = 0
-    committed: int = 0
-
-    def entry(self) -> StoredStream:
-        """As the state keeps it."""
-        rest = sum(records for records, _ in self.stored)
-        carried = 0
-        for records, _ in reversed(self.stored):
-            if rest <= self.counted:
-                break
-            rest -= records
-            carried += 1
-        return StoredStream(
-            complete=self.complete,
-            records=self.records,
-            chunks=[*self.done, *self.stored],
-            tally={key: count for key, count in self.tally.items() if count},
-            carried=carried,
-        )
-
-    def restart_at(self, position: int, head: Chunk | None) -> None:
-        """Let the list of chunks begin at ``position``; ``head`` is the cut rest of a chunk."""
-        while self.done and self.origin + self.done[0][0] <= position:
-            self.origin += self.done.popleft()[0]
-        if self.origin < position and self.done:
-            self.done.popleft()
-            if head is None:
-                raise AssertionError("a bookmark moved inside a chunk whose rest is unknown")
-            self.done.appendleft(head)
-        self.origin = position
+from target_workos_users.checkpoint.streams import Part, StreamProgress
 
 
 @dataclass

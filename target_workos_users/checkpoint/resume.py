@@ -1,43 +1,30 @@
-"""Where a run starts: the newest stored checkpoint, the errors file and the journal with it."""
+"""Where a run starts: the newest checkpoint that came in, if it belongs to this environment."""
 
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from target_workos_users.checkpoint.checkpoint import Checkpoint
-from target_workos_users.checkpoint.journal import Finished, Journal, read_journal
 from target_workos_users.checkpoint.state import (
-    VERSION,
     Entry,
-    ErrorsPosition,
     State,
-    fingerprint,
     read_entry,
     says_something,
     without_entry,
 )
-from target_workos_users.errors.file import ErrorsFile
-from target_workos_users.exceptions import CheckpointError, SettingsError
+from target_workos_users.exceptions import ApiError, CheckpointError, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from target_workos_users.settings import Settings
 
 _MELTANO_SECONDS = 120
-
-
-def now(precision: str = "seconds") -> str:
-    """The time, UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 def read_state_file(path: Path) -> State:
@@ -137,74 +124,65 @@ class Start:
         return cls(entry, tap_state)
 
 
-class Run:
-    """One run's checkpoint, and the files that go with it.
+def find_checkpoint(
+    settings: Settings,
+    destination: str,
+    *,
+    in_band: State | None,
+    state_file: Path | None,
+    is_known: Callable[[str], bool],
+    say: Callable[[str], None],
+) -> Start:
+    """Choose what to start from.
 
-    Attributes:
-        checkpoint: What is loaded.
-        finished: By stream, records that the journal knows as done.
-        errors: The errors file.
-        journal: The journal.
-        begins: A pass over the source begins with this run; else it goes on from the middle.
+    Args:
+        settings: Of the run.
+        destination: The WorkOS environment to load into.
+        in_band: The last STATE message before the first record.
+        state_file: What ``--state`` names.
+        is_known: Whether an organization of that id exists in the environment.
+        say: Tells the user.
+
+    Raises:
+        CheckpointError: The checkpoint can't be used.
+        SettingsError: A state can't be read.
+        StopRun: WorkOS can't be asked.
     """
-
-    def __init__(self, settings: Settings, start: Start, destination: str) -> None:
-        """Open the files.
-
-        Args:
-            settings: Of the run.
-            start: What to start from; its entry belongs to ``destination``.
-            destination: The WorkOS environment to load into.
-
-        Raises:
-            SettingsError: A file can't be written.
-        """
-        entry = start.entry or Entry(
-            version=VERSION, lineage=secrets.token_hex(4), destination=destination
+    others = [read_state_file(state_file)] if state_file else []
+    if settings.resume_from_meltano:
+        others.append(ask_meltano(settings))
+    start = Start.newest(in_band, others)
+    if start.entry and start.entry.destination != destination:
+        _check_destination(start, destination, is_known, say)
+    if start.entry is None and "MELTANO_EXTRACTOR_NAME" in os.environ:
+        say(
+            "No checkpoint came from the tap: starting with the first record. That is right "
+            "for a first run, and after --full-refresh or `meltano state clear`. Otherwise "
+            "meltano.yml must give the tap `capabilities: [catalog, discover, state]`."
         )
-        self.begins = all(stream.complete for stream in entry.streams.values())
-        if self.begins:
-            # A new pass: users of the earlier ones are there before it, to be updated or refused.
-            entry.started = now("milliseconds")
-        mark = fingerprint(entry)
-        self.errors = ErrorsFile(settings.errors_path)
-        own_errors = entry is start.entry and entry.errors.path == settings.errors_path
-        self.errors.open(keep=entry.errors.bytes if own_errors else None)
-        self.journal = Journal(settings.journal_path)
-        self.finished: dict[str, Finished] = {}
-        if self.journal.path:
-            self.finished = read_journal(self.journal.path, entry, mark)
-        self.journal.open(entry.lineage, entry.seq, mark, self.finished)
-        entry.destination = destination
-        self.checkpoint = Checkpoint(entry, start.tap_state)
+    return start
 
-    def next_state(
-        self,
-        org_cache: dict[str, str] | None,
-        uncommitted: Iterable[tuple[str, bytes, dict[str, int]]],
-    ) -> State:
-        """The next STATE to print; the journal knows it before anyone else.
 
-        Args:
-            org_cache: WorkOS ids of organizations by external id; None if none was resolved.
-            uncommitted: Records that are done, but not covered.
-
-        Raises:
-            OutputError: The journal can't be written.
-        """
-        entry = self.checkpoint.entry
-        moved = self.checkpoint.take_moved()
-        errors = ErrorsPosition(path=str(self.errors.path), bytes=self.errors.size)
-        state = self.checkpoint.state(
-            entry.org_cache if org_cache is None else org_cache, errors, now()
-        )
-        self.journal.mark(entry.seq, fingerprint(entry), moved, uncommitted)
-        return state
-
-    def close(self) -> None:
-        """Close the files."""
-        self.errors.close()
-        self.journal.close()
+def _check_destination(
+    start: Start, destination: str, is_known: Callable[[str], bool], say: Callable[[str], None]
+) -> None:
+    """Another host or key: another environment, unless it knows a cached organization."""
+    assert start.entry
+    for organization_id in list(start.entry.org_cache.values())[-1:]:
+        try:
+            known = is_known(organization_id)
+        except ApiError as error:
+            raise SettingsError(f"WorkOS answered with an error: {error}") from None
+        if known:
+            say("The API key is another one, for the same WorkOS environment.")
+            return
+    check_bookmarks(start, destination)
+    say(
+        "The stored checkpoint belongs to another WorkOS environment "
+        f"({start.entry.destination}; this run loads into {destination}): starting with the first "
+        "record."
+    )
+    start.entry = None
 
 
 def check_bookmarks(start: Start, destination: str) -> None:

@@ -9,17 +9,17 @@ from random import Random
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.checkpoint.test_checkpoint import a_world, assert_all_loaded
 
 from target_workos_users.checkpoint.resume import (
-    Run,
     Start,
     ask_meltano,
     check_bookmarks,
     read_state_file,
 )
+from target_workos_users.checkpoint.run import Run
 from target_workos_users.checkpoint.state import KEY
 from target_workos_users.exceptions import CheckpointError, SettingsError
+from tests.checkpoint.test_checkpoint import a_world, assert_all_loaded
 from tests.model import ModelRun, World, make_settings
 
 ENTRY = {
