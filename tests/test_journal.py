@@ -209,13 +209,18 @@ def test_it_holds_digests_only_and_is_for_its_owner(made):
     assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
     for line in map(json.loads, made.path.read_text().splitlines()):
         assert isinstance(line, list | dict)
-        assert line[0] == "users" if isinstance(line, list) else line.keys() <= {
-            "journal",
-            "lineage",
-            "mark",
-            "fingerprint",
-            "moved",
-        }
+        assert (
+            line[0] == "users"
+            if isinstance(line, list)
+            else line.keys()
+            <= {
+                "journal",
+                "lineage",
+                "mark",
+                "fingerprint",
+                "moved",
+            }
+        )
 
 
 def test_one_that_is_turned_off_does_nothing():
