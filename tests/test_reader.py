@@ -29,9 +29,7 @@ class Reader(MessageReader):
         self.read = []
 
     def read_all(self, file):
-        self.process_lines(
-            file, dict.fromkeys(["SCHEMA", "RECORD", "STATE"], lambda m: self.read.append(m))
-        )
+        self.process_lines(file, dict.fromkeys(["SCHEMA", "RECORD", "STATE"], self.read.append))
         return self.read
 
 
@@ -151,7 +149,7 @@ def test_requests_in_flight_get_a_turn_every_hundred_lines_and_while_there_is_no
     assert waits == [reading]
 
 
-def test_the_type_of_the_last_message_tells_a_whole_input_from_a_broken_one(read):
+def test_the_type_of_the_last_message_tells_a_whole_input_from_a_broken_one():
     reader = Reader()
     reader.read_all(io.StringIO(encode(SCHEMA, RECORD, STATE).decode()))
     assert reader.last_type == "STATE"

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
+import msgspec
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from target_workos_users.checkpoint.resume import (
     read_state_file,
 )
 from target_workos_users.checkpoint.run import Run
-from target_workos_users.checkpoint.state import KEY
+from target_workos_users.checkpoint.state import KEY, Entry, StoredStream, read_entry
 from target_workos_users.exceptions import CheckpointError, SettingsError
 from tests.checkpoint.test_checkpoint import a_world, assert_all_loaded
 from tests.model import ModelRun, World, make_settings
@@ -120,7 +121,7 @@ def test_meltano_that_fails_stops_the_run(meltano, script):
 
 
 def test_outside_of_meltano_it_cannot_be_asked():
-    with pytest.raises(SettingsError, match="MELTANO_ENVIRONMENT.*isn't Meltano's"):
+    with pytest.raises(SettingsError, match=r"MELTANO_ENVIRONMENT.*isn't Meltano's"):
         ask_meltano(make_settings(), {})
 
 
@@ -185,6 +186,23 @@ def test_its_own_errors_file_is_cut_back(tmp_path):
     path.write_text("{}\n{}\n")
     a_run(tmp_path, Start.newest(state(errors={"path": str(path), "bytes": 3}), []))
     assert path.read_text() == "{}\n"
+
+
+# What docs/state.md says
+
+
+def test_the_example_in_the_docs_is_a_checkpoint_and_each_of_its_fields_is_explained():
+    text = (Path(__file__).parents[2] / "docs" / "state.md").read_text()
+    example = msgspec.json.decode(text.partition("```json\n")[2].partition("```")[0])
+    entry = read_entry(example)
+    assert entry is not None
+    assert msgspec.json.decode(msgspec.json.encode(entry)) == example["bookmarks"][KEY]
+    results = ("created", "existing", "updated", "merged", "unchanged", "failed")
+    (stream,) = entry.streams.values()
+    assert sum(stream.tally.get(result, 0) for result in results) == stream.records
+    assert sum(records for records, _ in stream.chunks) == stream.records
+    fields = (*Entry.__struct_fields__, *StoredStream.__struct_fields__)
+    assert [name for name in fields if f"\n| `{name}` | " not in text] == []
 
 
 # Meltano's own merge

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -118,7 +119,7 @@ def test_a_file_that_is_removed_under_a_run_stops_it(errors):
 
 def test_a_full_disk_stops_the_run(errors):
     errors.open(None)
-    with open("/dev/full", "wb", buffering=0) as full:
+    with Path("/dev/full").open("wb", buffering=0) as full:
         os.dup2(full.fileno(), errors._file.fileno())
     with pytest.raises(OutputError, match=r"can't be written \(No space left on device\)"):
         errors.append([line(1)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -70,11 +71,6 @@ def interrupt(lab):
     """Kill a first run half-way."""
     ended = lab.run(Kill("after a STATE line", 6, signal.SIGKILL))
     lab.store(ended.states)
-
-
-def set_all(lab, change):
-    """Change the stored state by hand."""
-    change(lab.entry)
 
 
 # Signals
@@ -177,13 +173,10 @@ def test_a_target_that_nobody_listens_to_ends_quietly_and_what_it_wrote_is_true(
     reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
     tap = Tap(lab)
     tap.send(source.messages(lab.records, None)[:15])
-    until(lambda: os.path.getsize(lab.journal_path) > 500 if lab.journal_path.exists() else False)
     stored = read_lines(reader, 2)
     os.close(reader)
-    try:
+    with contextlib.suppress(BrokenPipeError):  # it has stopped already
         tap.send(source.messages(lab.records, None)[15:])
-    except BrokenPipeError:
-        pass  # it has stopped already
     ended = tap.end()
     assert ended.exit_code == 1
     assert "Traceback" not in ended.err
@@ -262,9 +255,9 @@ def test_a_checkpoint_of_another_host_is_noticed(lab, tmp_path):
     assert there.entry["lineage"] != lab.entry["lineage"]
 
 
-def test_a_rotated_key_goes_on(tmp_path, lab):
+def test_a_rotated_key_goes_on(lab):
     interrupt(lab)
-    set_all(lab, lambda entry: entry.update(destination=entry["destination"][:-1] + "x"))
+    lab.entry["destination"] = lab.entry["destination"][:-1] + "x"
     ended = go_on(lab)
     assert "another one, for the same WorkOS environment" in ended.err
     lab.check()
@@ -273,7 +266,7 @@ def test_a_rotated_key_goes_on(tmp_path, lab):
 
 def test_a_checkpoint_of_a_newer_version_stops_the_run(lab):
     interrupt(lab)
-    set_all(lab, lambda entry: entry.update(version=2))
+    lab.entry["version"] = 2
     ended = lab.run()
     assert (ended.exit_code, ended.out) == (1, "")
     assert "has version 2; this release" in ended.err
@@ -292,7 +285,7 @@ def test_a_checkpoint_of_a_newer_version_stops_the_run(lab):
 )
 def test_a_damaged_checkpoint_stops_the_run_and_the_field_is_named(lab, change, named):
     interrupt(lab)
-    set_all(lab, change)
+    change(lab.entry)
     ended = lab.run()
     assert (ended.exit_code, ended.out) == (1, "")
     assert "checkpoint is damaged" in ended.err

@@ -538,6 +538,37 @@ async def test_a_refusal_that_names_no_role_leaves_them_all_out(workos):
     assert workos.members == {("ann@example.com", "acme"): {"member"}}
 
 
+@pytest.mark.parametrize("mostly_existing", [False, True])
+async def test_a_role_refused_in_a_run_that_was_killed_is_named_by_the_next(
+    workos, mostly_existing
+):
+    refused = row(organization=ACME, roles=["editor", "boss"])
+    others = [row(f"user-{i}@example.com") for i in range(40)]
+    await workos.load_all(workos.loader(), [*others, refused])
+    loader = workos.loader()
+    await workos.load_all(loader, others if mostly_existing else [])
+    workos.requests()
+    outcome = await loader.load(refused)
+    looked = workos.requests().get("GET /organization_memberships", 0)
+    assert bool(looked) == mostly_existing
+    (error,) = outcome.errors
+    assert error.error_type is ErrorType.ROLE_ASSIGNMENT
+    assert "'boss'" in error.message
+    assert outcome.tallies == [Tally.MEMBERSHIPS_EXISTING]
+    assert workos.members == {("ann@example.com", "acme"): {"editor"}}
+
+
+async def test_roles_of_a_membership_from_before_the_import_are_not_asked_for(workos):
+    await workos.loader().load(row(organization=ACME, roles=["viewer"]))
+    others = [row(f"user-{i}@example.com") for i in range(40)]
+    await workos.load_all(workos.loader(), others)
+    loader = workos.loader(**OLD)
+    await workos.load_all(loader, others)
+    outcome = await loader.load(row(organization=ACME, roles=["boss"]))
+    assert outcome.errors == []
+    assert workos.members == {("ann@example.com", "acme"): {"viewer"}}
+
+
 async def test_update_says_which_role_it_could_not_add(workos):
     await workos.loader().load(row(organization=ACME, roles=["viewer"]))
     outcome = await workos.loader("update", **OLD).load(
