@@ -7,6 +7,7 @@
     ├── StopRun             stop the run: the checkpoint stays that of the last commit
     │   ├── SettingsError       a setting is missing or wrong
     │   ├── InputError          what came on stdin is no Singer message
+    │   │   └── TruncatedInputError     (reader) the last line is cut off: the tap died
     │   ├── CheckpointError     the stored checkpoint can't be used
     │   ├── SourceChanged       the source isn't what the interrupted import had read
     │   ├── AccessDenied        WorkOS refuses the key (401, repeated 403)

@@ -216,7 +216,7 @@ class Importer:
         self._one_less(chunk)
         await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
 
-    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> Any:
+    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> UserRow | None:
         """The row to load, or None if the record is finished without a request."""
         if counts := self._finished_before(stream, record.digest):
             record.counts = counts

@@ -77,7 +77,7 @@ class EndState:
 
 
 def expected(rows: Iterable[Row], start: EndState) -> EndState:
-    """The end state under ``keep``: whoever comes first wins, and ``start`` was there first."""
+    """The end state under ``keep``: who comes first wins, ``start`` was there first, and roles add up."""
     end = EndState(dict(start.users), dict(start.memberships), dict(start.factors))
     for number, row in enumerate(rows, start=1):
         if row.invalid or row.lacks:
@@ -86,7 +86,10 @@ def expected(rows: Iterable[Row], start: EndState) -> EndState:
             continue
         end.users.setdefault(row.email, row.fields)
         if row.organization and row.lacks != "organization":
-            end.memberships.setdefault((row.email, row.organization), row.roles or ["member"])
+            held = end.memberships.get((row.email, row.organization))
+            end.memberships[row.email, row.organization] = (
+                row.roles or ["member"] if held is None else list(dict.fromkeys(held + row.roles))
+            )
         if row.totp_secret:
             end.factors.setdefault(row.email, row.totp_secret)
     return end

@@ -1,1 +1,1 @@
-"""What is loaded, what is said of it, and where a run starts; ``resume`` and ``journal`` do I/O."""
+"""What is loaded, and what is said of it; ``resume``, ``run`` and ``journal`` do I/O, no other."""

@@ -178,17 +178,11 @@ class Checkpoint:
             return None
         return Part(part.stream, part.start, part.digests[:records])
 
-    def drop_stored(self, name: str) -> bool:
-        """The source ended: forget stored chunks that it doesn't have any more.
-
-        Returns:
-            Whether there were any.
-        """
+    def drop_stored(self, name: str) -> None:
+        """The source ended: forget stored chunks that it doesn't have any more."""
         stream = self.streams[name]
-        dropped = bool(stream.stored)
         stream.stored.clear()
         stream.closed = stream.counted = 0
-        return dropped
 
     def finish(self) -> None:
         """The input ended as a whole one does; call it when everything is committed."""

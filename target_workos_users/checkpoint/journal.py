@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from target_workos_users.errors.file import private_open
 from target_workos_users.exceptions import OutputError, SettingsError
+from target_workos_users.files import private_open, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -256,7 +256,7 @@ class Journal:
         assert self.path
         new = self.path.with_name(self.path.name + ".new")
         with private_open(new, os.O_WRONLY | os.O_TRUNC) as file:
-            file.write(content)
+            write_all(file, content)
         new.replace(self.path)
         self.close()
         self._file = private_open(self.path, os.O_WRONLY | os.O_APPEND)
@@ -265,9 +265,7 @@ class Journal:
     def _write(self, content: bytes) -> None:
         assert self._file
         try:
-            view = memoryview(content)
-            while view:
-                view = view[self._file.write(view) :]
+            write_all(self._file, content)
         except OSError as error:
             self._fail(error)
         self._size += len(content)

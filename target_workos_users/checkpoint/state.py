@@ -114,7 +114,7 @@ def read_entry(state: State) -> Entry | None:
     try:
         return msgspec.convert(raw, Entry)
     except msgspec.ValidationError as error:
-        text = str(error).replace("`$", f"`{where}").replace("`$.", f"`{where}.")
+        text = str(error).replace("`$", f"`{where}")
         raise CheckpointError(f"The stored checkpoint is damaged: {text}. {way_on}") from None
 
 

@@ -28,7 +28,8 @@ _BY_CODE: Mapping[str, str] = MappingProxyType(
         "invalid_password_hash": "Compare password_hash and password_hash_type with the formats "
         "in docs/records.md and correct them; or leave the hash out and let the users reset it.",
         "external_id_already_used": "Find out which user holds the external_id in WorkOS; give "
-        "one of the two another, then load the record again.",
+        "one of the two another, in the source or in WorkOS; in the latter case load the record "
+        "again with only_errors_from.",
         "invalid_metadata": "Correct metadata: at most 50 keys of 40 characters, values of 600.",
         "cannot_reactivate_pending_organization_membership": "Have the invitation accepted or "
         "revoke it in WorkOS, then load these records again with only_errors_from.",
@@ -46,14 +47,16 @@ _BY_TYPE: Mapping[str, str] = MappingProxyType(
         "org_resolution": "Correct org_id or org_external_id; or give org_name and let "
         "create_missing_orgs create the organization; or create it in WorkOS and use "
         "only_errors_from.",
-        "user_create": "Read WorkOS's message: correct the record in the source, or clear up the "
-        "user that is in its way, and run again.",
-        "user_update": "The user is there, but keeps its old fields: correct what WorkOS refuses, "
-        "and run again.",
+        "user_create": "Read WorkOS's message: correct the record in the source and run again; or "
+        "clear up the user that is in its way, and load these records with only_errors_from.",
+        "user_update": "The user is there, but keeps its old fields: correct the source and run "
+        "again; or clear up what WorkOS refuses, and load these records with only_errors_from and "
+        'existing_users "update".',
         "membership_create": "The user is there, but isn't a member yet: clear up what WorkOS "
         "says, then load these records again with only_errors_from.",
-        "role_assignment": "The user is a member, but without these roles: create the roles or "
-        'correct role_slugs, and run again with existing_users "update".',
+        "role_assignment": "The user is a member, but without these roles: create the roles in "
+        'WorkOS, then load these records again with only_errors_from and existing_users "update"; '
+        "or correct role_slugs in the source.",
         "totp_enroll": "The user is there, but without its second factor: correct totp_secret, or "
         "let the user enroll anew.",
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,24 +10,13 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
+from target_workos_users.files import private_open, write_all
 from target_workos_users.records.parse import show_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-
-
-def private_open(path: Path, flags: int) -> IO[bytes]:
-    """Open a file that only its owner can read, unbuffered, made if it isn't there.
-
-    Raises:
-        OSError: As ``open`` raises it.
-    """
-    descriptor = os.open(path, flags | os.O_CREAT, 0o600)
-    with suppress(PermissionError):  # another user's file: its mode is theirs to choose
-        os.fchmod(descriptor, 0o600)
-    return os.fdopen(descriptor, "r+b" if flags & os.O_RDWR else "wb", buffering=0)
 
 
 def error_line(
@@ -122,9 +110,7 @@ class ErrorsFile:
         if not content or self._file is None:
             return
         try:
-            view = memoryview(content)
-            while view:
-                view = view[self._file.write(view) :]
+            write_all(self._file, content)
             os.fsync(self._file.fileno())
             still_there = self.path.exists()
         except OSError as error:

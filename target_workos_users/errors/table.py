@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_workos_users.errors.file import private_open, read_errors
+from target_workos_users.errors.file import read_errors
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import private_open
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import (
@@ -13,7 +12,7 @@ from target_workos_users.exceptions import (
     RecordError,
     TargetError,
 )
-from target_workos_users.loading.outcome import Outcome, Result, Tally
+from target_workos_users.loading.outcome import Outcome, Tally
 from target_workos_users.loading.roles import RoleRequest
 
 if TYPE_CHECKING:
@@ -34,28 +33,17 @@ class UserGone(TargetError):
 class Memberships:
     """Makes sure that a user is a member of an organization, with the roles of the row.
 
-    A fresh membership costs one request. One that exists is no error; its roles are left, or
-    completed if ``add_roles``. An inactive one is reactivated by WorkOS's create (OpenAPI spec).
+    A fresh membership costs one request. One that exists is no error, and gets the roles that it
+    lacks. An inactive one is reactivated by WorkOS's create (OpenAPI spec).
 
     Args:
         api: WorkOS.
         organizations: Resolves an organization anew that was deleted in WorkOS in the meantime.
-        add_roles: Whether to add the row's roles to a membership that exists and lacks them.
-        started_at: When the import began, with its time zone.
     """
 
-    def __init__(
-        self,
-        api: WorkOS,
-        organizations: OrganizationCache,
-        *,
-        add_roles: bool,
-        started_at: datetime,
-    ) -> None:
+    def __init__(self, api: WorkOS, organizations: OrganizationCache) -> None:
         self._api = api
         self._organizations = organizations
-        self._add_roles = add_roles
-        self._started_at = started_at
         self._multiple_roles = True  # until WorkOS says that the environment has them off
 
     async def ensure(
@@ -102,8 +90,8 @@ class Memberships:
         status = found.get("status") if found is not None else None
         if status == "pending":
             raise _pending(outcome)
-        if found is not None and status != "inactive" and not self._is_in_doubt(row, found):
-            await self._keep(row, user, outcome, found)
+        if found is not None and status != "inactive":
+            await self._complete(row, user, outcome, found)
             return
         roles = RoleRequest(row.role_slugs)
         try:
@@ -114,18 +102,6 @@ class Memberships:
         inactive = status == "inactive" or (not user.fresh and made is not None and _is_older(made))
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if inactive else Tally.MEMBERSHIPS)
         roles.report(outcome)
-
-    def _is_in_doubt(self, row: UserRow, found: Membership) -> bool:
-        """Whether this row may have made it in a run that was killed, without roles refused then.
-
-        Creating it once more has them refused once more.
-        """
-        if self._add_roles or _slugs(found).keys() >= set(row.role_slugs):
-            return False
-        try:
-            return datetime.fromisoformat(found["created_at"]) >= self._started_at
-        except (KeyError, TypeError, ValueError):
-            return False
 
     async def _recover(
         self,
@@ -150,24 +126,18 @@ class Memberships:
                 return
         if not exists:
             raise error
-        await self._keep(row, user, outcome, found)
-        if not self._add_roles:  # else they were asked for and reported there
-            roles.report(outcome)
+        await self._complete(row, user, outcome, found)
 
-    async def _keep(
+    async def _complete(
         self, row: UserRow, user: LoadedUser, outcome: Outcome, found: Membership | None = None
     ) -> None:
-        """An active membership exists: complete its roles, or say that they differ."""
+        """An active membership exists: add the roles that it lacks."""
         outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
-        merged = user.result is Result.MERGED
-        if not row.role_slugs or not (self._add_roles or merged):
+        if not row.role_slugs:
             return
         found = found or await self._find(user, outcome)
         held = _slugs(found or {})
         if found is None or held.keys() >= set(row.role_slugs):
-            return
-        if not self._add_roles:
-            outcome.remarks.append("conflicting_role_slugs")
             return
         roles = RoleRequest([slug for slug in row.role_slugs if slug not in held], tuple(held))
         membership_id = found["id"]

@@ -19,7 +19,7 @@ _CONFLICTING = "conflicting_"
 REMARKS: Mapping[str, str] = MappingProxyType(
     {
         f"{_CONFLICTING}{column}": f"rows of one email differ in {column}; the first row's holds"
-        for column in (*FIELDS, "role_slugs")
+        for column in FIELDS
     }
 )
 """What a remark of an outcome means: the text to warn with, once a run."""

@@ -82,7 +82,7 @@ class Plan:
         roles: Records by role slug, at most a thousand slugs.
         with_several_roles: Records with more than one role.
         without_organization: Records with none.
-        remarks: Records by remark, see ``records.REMARKS``.
+        remarks: Records by remark, see ``records.parse.REMARKS``.
     """
 
     def __init__(self, settings: Settings, progress: Progress) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from target_workos_users.errors.file import private_open
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import private_open, write_all
 from target_workos_users.progress.timeline import Mode  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def write_summary(summary: Summary, path: Path) -> None:
     new = path.with_name(path.name + ".new")
     try:
         with private_open(new, os.O_WRONLY | os.O_TRUNC) as file:
-            file.write(content + b"\n")
+            write_all(file, content + b"\n")
             os.fsync(file.fileno())
         new.replace(path)
     except OSError:

@@ -8,8 +8,8 @@ from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
 
-from target_workos_users.errors.file import private_open
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import private_open, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -88,7 +88,7 @@ class Timeline:
         if self._file is None:
             return
         try:
-            self._file.write(msgspec.json.encode(line) + b"\n")
+            write_all(self._file, msgspec.json.encode(line) + b"\n")
         except OSError:
             self.close()
 

@@ -14,9 +14,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from target_workos_users.checkpoint.resume import read_state_file
 from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.errors.advice import advice
-from target_workos_users.errors.file import private_open
 from target_workos_users.errors.listing import read_listing
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import private_open, write_all
 from target_workos_users.progress.summary import read_summary
 from target_workos_users.progress.timeline import path_beside, read_timeline
 from target_workos_users.progress.wording import duration
@@ -66,7 +66,7 @@ def write_report(sources: Sources, out: Path) -> None:
     content = render(sources).encode()
     try:
         with private_open(out, os.O_WRONLY | os.O_TRUNC) as file:
-            file.write(content)
+            write_all(file, content)
     except OSError as error:
         raise SettingsError(f"{out} can't be written ({error.strerror}).") from None
 

@@ -79,6 +79,15 @@ class TapCSV(Tap):
         ),
     ).to_dict()
 
+    def __init__(self, **kwargs: Any) -> None:
+        """Begin with a STATE message, in a first run too.
+
+        Then a target knows that this tap sends them, and takes an input that ends with a record
+        for one that was cut off.
+        """
+        super().__init__(**kwargs)
+        self.state.setdefault("bookmarks", {})
+
     def discover_streams(self) -> Sequence[CSVStream]:
         """A stream for each entry of ``files``.
 

@@ -52,8 +52,9 @@ def of_type(kind, run):
 
 def test_records_stand_between_a_schema_and_a_state(tap):
     found = messages(tap("email,name\na@example.com,\n"))
-    assert [message["type"] for message in found] == ["SCHEMA", "RECORD", "STATE"]
-    schema, record, state = found
+    assert [message["type"] for message in found] == ["STATE", "SCHEMA", "RECORD", "STATE"]
+    first, schema, record, state = found
+    assert first["value"] == {"bookmarks": {}}
     assert schema["key_properties"] == ["email"]
     types = {name: column["type"] for name, column in schema["schema"]["properties"].items()}
     nullable = ["string", "null"]
@@ -154,6 +155,7 @@ def running(tmp_path):
         stderr=subprocess.PIPE,
         bufsize=0,  # what isn't read here is left to the test
     ) as process:
+        assert b"STATE" in process.stdout.readline()
         assert b"SCHEMA" in process.stdout.readline()
         assert b"RECORD" in process.stdout.readline()
         yield process
