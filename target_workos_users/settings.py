@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -15,6 +16,8 @@ from target_workos_users.records.parse import OrganizationRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jsonschema import ValidationError
 
 SETTINGS: dict[str, Any] = th.PropertiesList(
     th.Property(
@@ -229,6 +232,38 @@ _WITHOUT_DEFAULT = (
 )
 
 
+def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with numbers for what is a number as text: environment variables are text.
+
+    Meltano 4.4.1 has no kind of setting for a fraction, and hands such a one on as it is.
+    """
+    numbers = {"integer": int, "number": float}
+    found = dict(config)
+    for name, value in config.items():
+        types = SETTINGS["properties"].get(name, {}).get("type", ())
+        if isinstance(value, str) and (kind := next(filter(numbers.get, types), None)):
+            with suppress(ValueError):  # left to the schema
+                found[name] = numbers[kind](value)
+    return found
+
+
+def describe(error: ValidationError) -> str:
+    """What is wrong with a setting, and what it should be; a secret's value isn't shown."""
+    name = str(error.path[0]) if error.path else "config"
+    schema = SETTINGS["properties"].get(name, {})
+    limits = {
+        "minimum": "at least",
+        "exclusiveMinimum": "more than",
+        "maximum": "at most",
+        "enum": "one of",
+    }
+    kind = " or ".join(word for word in schema.get("type", ()) if word != "null")
+    expected = [kind, *(f"{words} {schema[key]}" for key, words in limits.items() if key in schema)]
+    shown = "" if schema.get("secret") else f" found {error.instance!r:.80},"
+    advice = schema.get("description", "")
+    return f"{name}:{shown} expected {', '.join(filter(None, expected))}. {advice}"
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """The settings of one run, environment fallbacks applied."""
@@ -328,7 +363,9 @@ def _base_url(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host = None
-    if not host or parts.scheme not in {"http", "https"} or parts.query or parts.username:
+    if "@" in url:
+        raise SettingsError("base_url holds a user or a password. Give the URL without them.")
+    if not host or parts.scheme not in {"http", "https"} or parts.query:
         raise SettingsError(
             f"base_url: found {url!r}, expected a URL such as https://api.workos.com."
         )

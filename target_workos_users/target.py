@@ -16,19 +16,20 @@ import msgspec
 from singer_sdk.exceptions import MapExpressionError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 from singer_sdk.mapper import SameRecordTransform
+from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_workos_users import connection
 from target_workos_users.checkpoint.resume import Start, find_checkpoint
 from target_workos_users.checkpoint.run import Run
 from target_workos_users.errors.retry import Retry, read_listed, retry_settings
-from target_workos_users.exceptions import OutputError, StopRun
+from target_workos_users.exceptions import OutputError, SettingsError, StopRun
 from target_workos_users.importer import Importer, Interrupted
 from target_workos_users.progress.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.reader import MalformedError, MessageReader, TruncatedInputError
 from target_workos_users.records.parse import KNOWN_COLUMNS
-from target_workos_users.settings import SETTINGS, Settings
+from target_workos_users.settings import SETTINGS, Settings, describe, with_numbers
 from target_workos_users.sinks import UserSink
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class TargetWorkosUsers(Target):
     """Loads users into WorkOS: users, organization memberships, roles, password hashes, TOTP."""
 
     name = "target-workos-users"
-    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
+    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(SETTINGS)  # the SDK adds its own
     default_sink_class = UserSink
     message_reader_class = MessageReader
     message_reader: MessageReader
@@ -68,8 +69,7 @@ class TargetWorkosUsers(Target):
             kwargs: As the SDK's :class:`Target` takes them.
 
         Raises:
-            ConfigValidationError: A setting doesn't keep to the schema.
-            SettingsError: A setting is missing or wrong otherwise.
+            SettingsError: A setting is missing or wrong.
         """
         super().__init__(**kwargs)
         self.settings = Settings.from_config(self.config)
@@ -229,6 +229,16 @@ class TargetWorkosUsers(Target):
 
     # The run
 
+    def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
+        """As the SDK's, but the message says what is expected, and shows no secret."""
+        self.append_builtin_config(self.config_jsonschema)
+        self._config = with_numbers(self._config)
+        validator = JSONSchemaValidator(self.config_jsonschema)
+        errors = [describe(error) for error in validator.iter_errors(self._config)]
+        if errors and raise_errors:
+            raise SettingsError("\n".join(errors))
+        return errors
+
     def _setup_signal_handlers(self) -> None:
         """None yet: the SDK's re-enter a chunk that is being loaded, and exit 0 (measured)."""
 
@@ -323,6 +333,19 @@ class TargetWorkosUsers(Target):
             cls.logger.error("%s", error)  # noqa: TRY400 - the message says it all
             sys.exit(1)
         sys.exit(target.run(file_input))
+
+    @classmethod
+    def cb_config(
+        cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
+    ) -> _ConfigInput:
+        """Read the config files; a bad one is named, without a traceback."""
+        try:
+            return super().cb_config(ctx, param, value)
+        except (OSError, ValueError, TypeError) as error:
+            text = (
+                f"{' '.join(value)}: no such file, or not a JSON object ({type(error).__name__})."
+            )
+            raise click.BadParameter(text) from None
 
     @classmethod
     def get_singer_command(cls) -> click.Command:

@@ -77,7 +77,7 @@ class EndState:
 
 
 def expected(rows: Iterable[Row], start: EndState) -> EndState:
-    """The end state under ``keep``: who comes first wins, ``start`` was there first, and roles add up."""
+    """The end state under ``keep``: who comes first wins, from ``start`` on; roles add up."""
     end = EndState(dict(start.users), dict(start.memberships), dict(start.factors))
     for number, row in enumerate(rows, start=1):
         if row.invalid or row.lacks:

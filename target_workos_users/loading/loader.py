@@ -28,8 +28,8 @@ class Loader:
     Args:
         api: WorkOS.
         organizations: Resolves the organizations that rows name.
-        existing_users: What to do with a user that exists, see :class:`~.users.Users`; its membership
-            and roles are completed in any case.
+        existing_users: What to do with a user that exists, see :class:`~.users.Users`; its
+            membership and roles are completed in any case.
         require_membership: Delete a user that a row has just made if its membership can't be
             made; and make none if its organization can't be resolved.
         started_at: When the import began, with its time zone; that of the first run if the
