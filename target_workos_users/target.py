@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import os
+import re
 import signal
 import sys
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import State
 
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SIGNALED = 128  # and the signal's number: exit code, as shells have it
 
@@ -91,14 +93,18 @@ class TargetWorkosUsers(Target):
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
         stream = message_dict.get("stream")
-        if not isinstance(stream, str) or not isinstance(message_dict.get("schema"), dict):
+        schema, keys = message_dict.get("schema"), message_dict.get("key_properties") or []
+        if not isinstance(stream, str) or not isinstance(schema, dict):
             raise MalformedError("a SCHEMA message needs a stream name and a schema object")
+        if not isinstance(schema.setdefault("properties", {}), dict):
+            raise MalformedError("a schema's properties must be an object")
+        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+            raise MalformedError("key_properties must be a list of column names")
         if self.settings.streams is not None and stream not in self.settings.streams:
             if stream not in self._left_out:
                 self._left_out.add(stream)
                 self.progress.say(f"Stream {stream!r} is left out: the setting streams says so.")
             return
-        message_dict["schema"].setdefault("properties", {})
         super()._process_schema_message(message_dict)
         self._sinks_to_clear.clear()  # nothing waits in a sink
         for stream_map in self.mapper.stream_maps[stream]:
@@ -142,7 +148,11 @@ class TargetWorkosUsers(Target):
         unknown = columns - KNOWN_COLUMNS - self._unknown_columns
         self._unknown_columns |= unknown
         if names := sorted(name for name in unknown if not name.startswith("_sdc_")):
-            shown = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
+            # A file without a header makes its first user's data the names of columns.
+            shown = ", ".join(
+                name if _PLAIN_NAME.fullmatch(name) else "<a name that isn't shown>"
+                for name in names[:20]
+            ) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
             self.logger.warning(
                 "Stream %r has columns that aren't known and are ignored: %s.", stream, shown
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -12,9 +13,12 @@ import msgspec
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
 from target_workos_users.files import private_open, write_all
 from target_workos_users.records.parse import show_record
+from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+_WORD = re.compile(r"[^\s'\"]+")  # a secret in the wrong column may be quoted as an id, say
 
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -45,7 +49,7 @@ def error_line(
         "external_id": clean.get("external_id"),
         "user_id": error.user_id,
         "error_type": error.error_type,
-        "error_message": error.message,
+        "error_message": _WORD.sub(lambda word: redact_text(word[0]), error.message),
         "retryable": error.retryable,
         "http_status": error.http_status,
         "workos_code": error.workos_code,

@@ -164,7 +164,7 @@ class Retry:
         """
         self._importer.finish(complete=complete)
         for name, listed in self._listed.items():
-            if complete and listed.next is not None:
+            if listed.next is not None:
                 raise SourceChanged(
                     f"{self._path} lists record {listed.next:,} of stream {name!r}, but only "
                     f"{self._numbers[name]:,} records of it came. Those that came are loaded. "

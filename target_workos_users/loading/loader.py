@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from target_workos_users.loading.recent_users import RecentUsers
     from target_workos_users.records.parse import Totp, UserRow
 
+_ENROLL_ATTEMPTS = 4
+
 
 class Loader:
     """Loads rows, each on its own; :class:`~.load_queue.LoadQueue` keeps those of a user in order.
@@ -140,18 +142,29 @@ class Loader:
             if not user.fresh and await self._has_totp(user):
                 outcome.tallies.append(Tally.FACTORS_EXISTING)
                 return
-            try:
-                await self._api.enroll_totp(
-                    user.id, secret=totp.secret, issuer=totp.issuer, user=totp.user
-                )
-            except ApiError as error:
-                if not (error.ambiguous and await self._has_totp(user)):
-                    raise
+            await self._enroll_once(totp, user)
             outcome.tallies.append(Tally.FACTORS)
         except ApiError as error:
             if is_missing(error, user.id):
                 raise UserGone(str(error)) from error
             outcome.errors.append(error.as_record_error(ErrorType.TOTP_ENROLL))
+
+    async def _enroll_once(self, totp: Totp, user: LoadedUser) -> None:
+        """Enroll; where it is open whether that worked, look before trying again."""
+        for attempts_left in reversed(range(_ENROLL_ATTEMPTS)):
+            try:
+                await self._api.enroll_totp(
+                    user.id, secret=totp.secret, issuer=totp.issuer, user=totp.user
+                )
+            except ApiError as error:
+                if not error.ambiguous:
+                    raise
+                if await self._has_totp(user):
+                    return
+                if not attempts_left:
+                    raise
+            else:
+                return
 
     async def _has_totp(self, user: LoadedUser) -> bool:
         factors = await self._api.list_auth_factors(user.id)

@@ -70,6 +70,7 @@ class OrganizationCache:
         for external_id, organization_id in (state or {}).items():
             self._by_external_id[external_id] = organization_id
         self._verified: LruDict[str, str] = LruDict(capacity)
+        self._names: LruDict[str, str] = LruDict(capacity)
         self._pending: dict[_Key, tuple[OrganizationRef, asyncio.Task[str]]] = {}
         self._ahead: deque[OrganizationRef] = deque()
         self._prefetchers: set[asyncio.Task[None]] = set()
@@ -91,6 +92,8 @@ class OrganizationCache:
         if known is not None:
             self.counts.hits += 1
             return known
+        if ref.name is None and ref.external_id:
+            ref = replace(ref, name=self._names.get(ref.external_id))
         self._raise_remembered(ref)
         while True:
             pending_ref, task = self._pending.get(_key(ref)) or self._start(ref)
@@ -105,8 +108,12 @@ class OrganizationCache:
     def prefetch(self, refs: Iterable[OrganizationRef]) -> None:
         """Begin to resolve the organizations of rows to come, ten at a time.
 
-        Failures are left for the rows to meet.
+        Failures are left for the rows to meet. A name that one row gives serves them all.
         """
+        refs = list(refs)
+        for ref in refs:
+            if ref.name and ref.external_id:
+                self._names[ref.external_id] = ref.name
         self._ahead.extend({_key(ref): ref for ref in refs if self._known(ref) is None}.values())
         for _ in range(min(len(self._ahead), _PREFETCHES - len(self._prefetchers))):
             task = asyncio.create_task(self._resolve_ahead())
