@@ -113,6 +113,7 @@ class Committer:
             self._checkpoint.finish()
         if self._checkpoint.streams or self._unsaid:
             self._print_state()
+            self._run.finish()
 
     def _commit_records_at_the_start(self, chunk: Chunk) -> None:
         parts: list[tuple[Part, list[Record]]] = []

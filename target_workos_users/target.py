@@ -234,7 +234,7 @@ class TargetWorkosUsers(Target):
             with self.progress.aside():
                 sys.stdout.write(encode_state(state).decode())
                 sys.stdout.flush()
-        except (OSError, ValueError):
+        except (OSError, ValueError, AttributeError):
             raise OutputError("Stdout is closed: nobody stores the state any more.") from None
 
     # The run
@@ -397,5 +397,7 @@ def main() -> None:
         # What is left in a broken stdout must not raise once more when Python exits.
         try:
             sys.stdout.flush()
+        except AttributeError:
+            pass  # closed from the start
         except (OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -42,7 +42,9 @@ def make_settings(**config: Any) -> Settings:
 
 
 class Crash(Exception):
-    """The process is gone."""
+    """The process is gone, or about to be: a signal is handled between two steps only."""
+
+    may_be_gentle = True
 
 
 @dataclass
@@ -150,9 +152,13 @@ class ModelRun:
             raise Crash
 
     def emit(self, state: dict[str, Any]) -> None:
-        self.step()
-        self.world.stored = json.loads(json.dumps(state))
-        self.step()
+        try:
+            self.step()
+            self.world.stored = json.loads(json.dumps(state))
+            self.step()
+        except Crash as crash:
+            crash.may_be_gentle = False
+            raise
 
     def go(self) -> bool:
         """Run to the end or to a crash; True if it got to the end."""
@@ -171,8 +177,8 @@ class ModelRun:
         committer = Committer(self.settings, run, self.progress, emit=self.emit, organizations=dict)
         try:
             self._read(messages, run, chunker, committer)
-        except Crash:
-            if self.world.random.random() < 0.5:
+        except Crash as crash:
+            if crash.may_be_gentle and self.world.random.random() < 0.5:
                 self._stop_gently(committer)
             return False
         finally:

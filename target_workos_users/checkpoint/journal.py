@@ -63,6 +63,7 @@ class Finished:
 class _Header(msgspec.Struct):
     journal: int
     lineage: str
+    bookmarked: list[str] = []  # streams whose bookmark moved at a mark that was dropped
 
 
 class _Mark(msgspec.Struct):
@@ -89,11 +90,18 @@ def read_journal(path: Path, entry: Entry, fingerprint: str) -> dict[str, Finish
         By stream. Empty if the journal doesn't know the very checkpoint: then it was cleared, set
         to an earlier one or edited, or it belongs to another import.
     """
+    lines = list(_lines(path, entry.lineage))
+    latest = [line for line in lines if isinstance(line, _Mark)][-_MARKS:]
+    if not any((line.mark, line.fingerprint) == (entry.seq, fingerprint) for line in latest):
+        return {}
     finished: dict[str, Finished] = defaultdict(Finished)
     since_mark: dict[str, set[bytes]] = defaultdict(set)
+    moved: set[str] = set()
     found = False
-    for line in _lines(path, entry.lineage):
-        if isinstance(line, tuple):
+    for line in lines:
+        if isinstance(line, _Header):
+            moved.update(line.bookmarked)
+        elif isinstance(line, tuple):
             stream, digest, counts = line
             if found:
                 finished[stream].uncounted.setdefault(digest, []).append(counts)
@@ -102,19 +110,24 @@ def read_journal(path: Path, entry: Entry, fingerprint: str) -> dict[str, Finish
         elif not found:
             for stream in line.moved:
                 finished[stream].counted.clear()
-            for stream, digests in since_mark.items():
-                finished[stream].counted |= digests
+            moved.update(line.moved)
+            # A stream without a bookmark of its own starts with its first record, and its chunks
+            # are compared: what stands here of an earlier pass may be superseded.
+            for stream in moved & since_mark.keys():
+                finished[stream].counted |= since_mark[stream]
             since_mark.clear()
             found = (line.mark, line.fingerprint) == (entry.seq, fingerprint)
-    return dict(finished) if found else {}
+    return dict(finished)
 
 
-def _lines(path: Path, lineage: str) -> Iterator[_Mark | _Done]:
+def _lines(path: Path, lineage: str) -> Iterator[_Header | _Mark | _Done]:
     """The lines of a journal, up to the first one that isn't whole."""
     try:
         header, *lines = path.read_bytes().split(b"\n")[:-1]  # a torn last line has no line end
-        if _read_header(header).lineage != lineage:
+        head = _read_header(header)
+        if head.lineage != lineage:
             return
+        yield head
         for line in lines:
             yield _read_line(line)
     except (OSError, ValueError):  # none there, empty, or torn by a crash of the machine
@@ -133,6 +146,8 @@ class Journal:
         self._file: IO[bytes] | None = None
         self._size = 0
         self._head = b""
+        self._lineage = ""
+        self._bookmarked: set[str] = set()
         self._entries = 0
         self._marks: deque[int] = deque(maxlen=_MARKS)
         self._moves: dict[str, tuple[int, int]] = {}
@@ -157,7 +172,9 @@ class Journal:
         """
         if self.path is None:
             return
-        self._head = msgspec.json.encode(_Header(1, lineage)) + b"\n"
+        self._lineage = lineage
+        self._bookmarked = {stream for stream, known in finished.items() if known.counted}
+        self._head = self._encode_head()
         before = [
             _line(stream, digest, {})
             for stream, known in finished.items()
@@ -170,8 +187,9 @@ class Journal:
             for counts in outcomes
         ]
         start = len(self._head)
-        self._moves = dict.fromkeys(finished, (start, 0))
+        self._moves = dict.fromkeys(self._bookmarked, (start, 0))
         mark = _encode_mark(seq, fingerprint, [])
+        self._marks.clear()
         self._marks.append(start + sum(map(len, before)))
         self._entries = len(before) + len(after)
         try:
@@ -215,6 +233,7 @@ class Journal:
         if not self._file:
             return
         moved = list(moved)
+        self._bookmarked.update(moved)
         last = self._marks[-1]
         self._moves |= dict.fromkeys(moved, (last, self._entries))
         self._marks.append(self._size)
@@ -239,18 +258,23 @@ class Journal:
         dropped = start - len(self._head)
         if dropped < max(_WORTH_COMPACTING, self._size - start) or self.path is None:
             return
+        self._head = self._encode_head()
         try:
             with self.path.open("rb") as file:
                 file.seek(start)
                 self._replace(self._head + file.read())
         except OSError as error:
             self._fail(error)
-        self._marks = deque((offset - dropped for offset in self._marks), maxlen=_MARKS)
+        shift = start - len(self._head)
+        self._marks = deque((offset - shift for offset in self._marks), maxlen=_MARKS)
         self._moves = {
-            stream: (offset - dropped, entries)
+            stream: (offset - shift, entries)
             for stream, (offset, entries) in self._moves.items()
             if offset >= start
         }
+
+    def _encode_head(self) -> bytes:
+        return msgspec.json.encode(_Header(1, self._lineage, sorted(self._bookmarked))) + b"\n"
 
     def _replace(self, content: bytes) -> None:
         assert self.path

@@ -58,7 +58,7 @@ class Run:
         if self.begins:
             # A new pass: users of the earlier ones are there before it, to be updated or refused.
             entry.started = now("milliseconds")
-        mark = fingerprint(entry)
+        mark = fingerprint(entry, start.tap_state)
         self.errors = ErrorsFile(settings.errors_path)
         own_errors = entry is start.entry and entry.errors.path == settings.errors_path
         self.errors.open(keep=entry.errors.bytes if own_errors else None)
@@ -69,6 +69,7 @@ class Run:
         self.journal.open(entry.lineage, entry.seq, mark, self.finished)
         entry.destination = destination
         self.checkpoint = Checkpoint(entry, start.tap_state)
+        self._state: State | None = None
 
     def next_state(
         self,
@@ -90,8 +91,21 @@ class Run:
         state = self.checkpoint.state(
             entry.org_cache if org_cache is None else org_cache, errors, now()
         )
-        self.journal.mark(entry.seq, fingerprint(entry), moved, uncommitted)
+        self.journal.mark(entry.seq, fingerprint(entry, state), moved, uncommitted)
+        self._state = state
         return state
+
+    def finish(self) -> None:
+        """The last STATE is stored: from now on the journal knows no earlier one.
+
+        Raises:
+            SettingsError: The journal can't be written.
+        """
+        entry = self.checkpoint.entry
+        if self.journal.path and self._state is not None:
+            mark = fingerprint(entry, self._state)
+            finished = read_journal(self.journal.path, entry, mark)
+            self.journal.open(entry.lineage, entry.seq, mark, finished)
 
     def close(self) -> None:
         """Close the files."""

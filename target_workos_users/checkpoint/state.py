@@ -126,11 +126,22 @@ def without_entry(state: State) -> State:
     return {**state, "bookmarks": {k: v for k, v in bookmarks.items() if k != KEY}}
 
 
-def fingerprint(entry: Entry) -> str:
-    """Tells one checkpoint from every other, a hand-edited one with the same ``seq`` included."""
+def fingerprint(entry: Entry, state: State) -> str:
+    """Tells one checkpoint from every other, a hand-edited one with the same ``seq`` included.
+
+    Args:
+        entry: The target's entry.
+        state: The state that it stands in: where the tap starts again belongs to it.
+    """
     chunks = {name: stream.chunks for name, stream in sorted(entry.streams.items())}
-    content = msgspec.json.encode([entry.lineage, entry.seq, entry.destination, chunks])
-    return hashlib.sha256(content).hexdigest()[:16]
+    bookmarks = {
+        name: bookmark
+        for name, value in sorted((state.get("bookmarks") or {}).items())
+        if name != KEY and (bookmark := own_bookmark(value)) is not None
+    }
+    content = [entry.lineage, entry.seq, entry.destination, chunks, bookmarks]
+    encoded = msgspec.json.encode(content, order="sorted")
+    return hashlib.sha256(encoded).hexdigest()[:16]
 
 
 def own_bookmark(value: object) -> object:

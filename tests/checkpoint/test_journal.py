@@ -33,7 +33,7 @@ class Import:
         self.journal.open(lineage, 0, self.fingerprint(0), {})
 
     def fingerprint(self, seq):
-        return fingerprint(entry(seq, lineage=self.lineage))
+        return fingerprint(entry(seq, lineage=self.lineage), {})
 
     def finish(self, *numbers, stream="users"):
         for number in numbers:
@@ -51,14 +51,14 @@ class Import:
         return sorted(map(int.from_bytes, after)), sorted(map(int.from_bytes, before))
 
     def read(self, checkpoint):
-        return read_journal(self.path, checkpoint, fingerprint(checkpoint))
+        return read_journal(self.path, checkpoint, fingerprint(checkpoint, {}))
 
 
 @pytest.fixture
 def made(tmp_path):
     made = Import(tmp_path / "journal")
     made.finish(1, 2)
-    made.mark()
+    made.mark(moved=["users"])  # a stream with a bookmark of its own
     made.finish(3, 4)
     made.mark(uncommitted=[4])
     made.finish(5)
@@ -130,6 +130,33 @@ def test_what_follows_rubbish_is_not_believed(made):
     assert made.finished_since(2) == ([4], [1, 2, 3])
 
 
+def test_of_a_stream_without_a_bookmark_nothing_before_the_checkpoint_is_believed(tmp_path):
+    """It may be superseded: A was loaded, then B in its place, and now the source has A again."""
+    made = Import(tmp_path / "journal")
+    made.finish(1)
+    made.mark()
+    made.finish(2)
+    made.mark()
+    made.finish(3)
+    assert made.finished_since(2) == ([3], [])
+    made.journal.close()
+
+
+def test_only_the_last_three_checkpoints_are_known(made):
+    for _ in range(2):
+        made.mark()
+    assert made.read(entry(2)) != {}
+    assert made.read(entry(1)) == {}
+
+
+def test_where_the_tap_starts_again_belongs_to_the_checkpoint():
+    def state(value):
+        return {"bookmarks": {"users": {"replication_key_value": value}}}
+
+    assert fingerprint(entry(1), state(1)) != fingerprint(entry(1), state(2))
+    assert fingerprint(entry(1), {}) == fingerprint(entry(1), {"bookmarks": {"users": {}}})
+
+
 def test_a_moved_bookmark_forgets_what_was_before_the_last_mark(tmp_path):
     """The tap starts from its new bookmark: what it sent before the mark doesn't come again."""
     made = Import(tmp_path / "journal")
@@ -149,7 +176,7 @@ def test_a_run_that_goes_on_hands_on_what_is_still_true(made):
     checkpoint = entry(2)
     finished = made.read(checkpoint)
     again = Journal(str(made.path))
-    again.open("aaaa", 2, fingerprint(checkpoint), finished)
+    again.open("aaaa", 2, fingerprint(checkpoint, {}), finished)
     again.close()
     assert made.finished_since(2) == ([4, 5], [1, 2, 3])
     assert made.read(checkpoint)["users"].take(digest(5)) == MADE
@@ -216,6 +243,7 @@ def test_it_holds_digests_only_and_is_for_its_owner(made):
             <= {
                 "journal",
                 "lineage",
+                "bookmarked",
                 "mark",
                 "fingerprint",
                 "moved",
