@@ -42,7 +42,7 @@ class MessageReader(MsgSpecReader):
     Attributes:
         turn: Called every hundred lines, so that requests in flight go on.
         wait: Called with the file descriptor when there is no input yet; returns when there is.
-        last_type: Type of the last message read.
+        last_type: Type of the last message read that is a record or a state.
     """
 
     def __init__(self) -> None:
@@ -121,8 +121,9 @@ class MessageReader(MsgSpecReader):
             raise MalformedError(
                 "the message's type is none of RECORD, SCHEMA, STATE, BATCH, ACTIVATE_VERSION"
             )
-        self.last_type = str(message_type)
-        stats[self.last_type] += 1
+        if message_type in {"RECORD", "BATCH", "STATE"}:
+            self.last_type = str(message_type)
+        stats[str(message_type)] += 1
         callback(message)
 
     def _fail(self, text: str, *, whole: bool) -> NoReturn:

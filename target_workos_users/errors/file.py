@@ -18,7 +18,7 @@ from target_workos_users.records.redaction import redact_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-_WORD = re.compile(r"[^\s'\"]+")  # a secret in the wrong column may be quoted as an id, say
+_QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
 
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -49,7 +49,7 @@ def error_line(
         "external_id": clean.get("external_id"),
         "user_id": error.user_id,
         "error_type": error.error_type,
-        "error_message": _WORD.sub(lambda word: redact_text(word[0]), error.message),
+        "error_message": _QUOTED.sub(lambda text: redact_text(text[0]), error.message),
         "retryable": error.retryable,
         "http_status": error.http_status,
         "workos_code": error.workos_code,
