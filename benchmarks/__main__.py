@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.measures import ALL
 
-RESULTS = Path(__file__).parent / "results.md"
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+_TABLE = re.compile(r"(?<=<!-- results -->\n).*?(?=<!-- /results -->)", re.DOTALL)
 
 
 def main(names: list[str]) -> None:
-    """Run all of them, or those that are named; with all, write the table."""
+    """Run all of them, or those that are named; with all, write the table of the docs."""
     rows = ["| benchmark | figure | value |", "|---|---|---|"]
     for measure in ALL:
         if names and measure.__name__ not in names:
@@ -24,7 +26,8 @@ def main(names: list[str]) -> None:
         print(json.dumps({"benchmark": measure.__name__, **figures, "took_s": seconds}), flush=True)
         rows += [f"| `{measure.__name__}` | {key} | {value} |" for key, value in figures.items()]
     if not names:
-        RESULTS.write_text("\n".join(rows) + "\n")
+        table = "\n".join(rows)
+        PAGE.write_text(_TABLE.sub(lambda _: f"{table}\n", PAGE.read_text()))
 
 
 if __name__ == "__main__":
