@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from typing import TYPE_CHECKING
 
+from target_workos_users.checkpoint.journal import FAILED
 from target_workos_users.errors.file import error_line
 from target_workos_users.exceptions import OutputError, TooManyFailures
 from target_workos_users.loading.outcome import Result
@@ -160,10 +161,15 @@ class Committer:
             )
             for part, records in parts
             for record in records
+            if not self._is_reported(part, record)
             for error in record.errors
         )
         try:
             self._run.errors.append(lines)
+            for part, records in parts:
+                for record in records:
+                    if record.errors:
+                        self._run.journal.add(part.stream, record.digest, {FAILED: 1})
         except OutputError:
             self._sealed = True
             raise
@@ -171,6 +177,12 @@ class Committer:
     def _tell(self, chunk: Chunk) -> None:
         stream = chunk.parts[0][0].stream
         self._progress.chunk(stream, chunk.number, unchanged=chunk.unchanged)
+
+    def _is_reported(self, part: Part, record: Record) -> bool:
+        """Whether it has its lines already: an incremental tap sends some records once more."""
+        known = self._run.finished.get(part.stream)
+        incremental = self._checkpoint.streams[part.stream].incremental
+        return incremental and known is not None and record.digest in known.reported
 
     def _print_state(self) -> None:
         try:

@@ -8,7 +8,8 @@ file of JSON lines, digests only::
     {"mark": 46, "fingerprint": "…", "moved": ["<streams whose own bookmark moved>"]}
     ["users", "<digest of a record that is done>", {"created": 1, "memberships": 1}]
 
-Records that failed aren't in it: they are tried again, and their error lines are cut off.
+Records that failed are in it (``{"failed": 1}``) once their lines in errors.jsonl are on disk: they
+are tried again, but not reported again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 Counts = dict[str, int]
 
+FAILED = "failed"
+
 _MARKS = 3
 _MOST_SINCE_MOVE = 100_000
 _WORTH_COMPACTING = 1_000_000  # bytes
@@ -45,10 +48,12 @@ class Finished:
             once more, and then count.
         counted: Done before it, since the stream's own bookmark moved. A tap that starts again
             from that bookmark may send them any number of times.
+        reported: Records that failed before it, and have their lines in errors.jsonl.
     """
 
     uncounted: dict[bytes, list[Counts]] = field(default_factory=dict)
     counted: set[bytes] = field(default_factory=set)
+    reported: set[bytes] = field(default_factory=set)
 
     def take(self, digest: bytes) -> Counts | None:
         """What became of a record that comes once more; None if it has to be loaded."""
@@ -95,7 +100,7 @@ def read_journal(path: Path, entry: Entry, fingerprint: str) -> dict[str, Finish
     if not any((line.mark, line.fingerprint) == (entry.seq, fingerprint) for line in latest):
         return {}
     finished: dict[str, Finished] = defaultdict(Finished)
-    since_mark: dict[str, set[bytes]] = defaultdict(set)
+    since_mark: dict[str, Finished] = defaultdict(Finished)
     moved: set[str] = set()
     found = False
     for line in lines:
@@ -103,21 +108,36 @@ def read_journal(path: Path, entry: Entry, fingerprint: str) -> dict[str, Finish
             moved.update(line.bookmarked)
         elif isinstance(line, tuple):
             stream, digest, counts = line
-            if found:
+            if not found:
+                known = since_mark[stream]
+                (known.reported if FAILED in counts else known.counted).add(digest)
+            elif FAILED not in counts:
                 finished[stream].uncounted.setdefault(digest, []).append(counts)
-            else:
-                since_mark[stream].add(digest)
         elif not found:
-            for stream in line.moved:
-                finished[stream].counted.clear()
             moved.update(line.moved)
-            # A stream without a bookmark of its own starts with its first record, and its chunks
-            # are compared: what stands here of an earlier pass may be superseded.
-            for stream in moved & since_mark.keys():
-                finished[stream].counted |= since_mark[stream]
+            _pass_mark(finished, since_mark, line.moved, moved)
             since_mark.clear()
             found = (line.mark, line.fingerprint) == (entry.seq, fingerprint)
     return dict(finished)
+
+
+def _pass_mark(
+    finished: dict[str, Finished],
+    since_mark: Mapping[str, Finished],
+    just_moved: Iterable[str],
+    moved: set[str],
+) -> None:
+    """Take over what stands between two marks.
+
+    A stream without a bookmark of its own starts with its first record, and its chunks are
+    compared: what stands here of an earlier pass may be superseded.
+    """
+    for stream in just_moved:
+        finished[stream].counted.clear()
+    for stream, known in since_mark.items():
+        finished[stream].reported |= known.reported
+        if stream in moved:
+            finished[stream].counted |= known.counted
 
 
 def _lines(path: Path, lineage: str) -> Iterator[_Header | _Mark | _Done]:
@@ -176,9 +196,10 @@ class Journal:
         self._bookmarked = {stream for stream, known in finished.items() if known.counted}
         self._head = self._encode_head()
         before = [
-            _line(stream, digest, {})
+            _line(stream, digest, counts)
             for stream, known in finished.items()
-            for digest in known.counted
+            for digests, counts in ((known.counted, {}), (known.reported, {FAILED: 1}))
+            for digest in digests
         ]
         after = [
             _line(stream, digest, counts)

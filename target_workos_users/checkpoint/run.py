@@ -66,6 +66,9 @@ class Run:
         self.finished: dict[str, Finished] = {}
         if self.journal.path:
             self.finished = read_journal(self.journal.path, entry, mark)
+        if not own_errors:
+            for known in self.finished.values():
+                known.reported.clear()
         self.journal.open(entry.lineage, entry.seq, mark, self.finished)
         entry.destination = destination
         self.checkpoint = Checkpoint(entry, start.tap_state)

@@ -108,7 +108,7 @@ def test_each_failed_record_has_one_line_in_the_errors_file(random):
     with tempfile.TemporaryDirectory() as folder:
         world = a_world(random, Path(folder))
         for stream in world.streams:
-            stream.incremental = False
+            stream.is_sorted = True
         run_until_complete(world)
         bad = Counter(
             key(stream.name, record)
