@@ -27,7 +27,7 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             takes effect; ``hang``, ``hang_after_write``: no answer ever comes, without or with
             effect; ``cut_off``: the request takes effect, its answer stops half-way.
         status: Status of the answer below.
-        body: Its body, as is.
+        body: Its body, as is; None, after a write: the true answer's status and body.
         headers: Headers beside ``Content-Type`` and ``X-Request-Id``.
         content_type: Its ``Content-Type``.
     """
@@ -42,9 +42,13 @@ class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         "cut_off",
     ]
     status: Annotated[int, msgspec.Meta(ge=200, le=599)] = 500
-    body: str = '{"message":"Internal Server Error"}'
+    body: str | None = '{"message":"Internal Server Error"}'
     headers: dict[str, str] = {}
     content_type: str = "application/json; charset=utf-8"
+
+    def __post_init__(self) -> None:
+        if self.body is None and self.kind != "answer_after_write":
+            raise ValueError("without a body there must be a true answer: answer_after_write")
 
     @property
     def has_effect(self) -> bool:
@@ -59,6 +63,8 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         path: Regular expression that is searched in the path (percent-encoded, without query).
         action: What happens to them.
         method: HTTP method; None for any.
+        text: Regular expression that is searched in the query and the body as they were sent;
+            None for any.
         skip: The first so many matching requests pass.
         count: So many get the fault after that; None for all.
     """
@@ -66,14 +72,16 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     path: str
     action: Action
     method: str | None = None
+    text: str | None = None
     skip: Annotated[int, msgspec.Meta(ge=0)] = 0
     count: Annotated[int, msgspec.Meta(ge=0)] | None = 1
 
     def __post_init__(self) -> None:
-        try:
-            re.compile(self.path)
-        except re.error as error:
-            raise ValueError(f"path is no regular expression: {error}") from error
+        for name, pattern in (("path", self.path), ("text", self.text or "")):
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{name} is no regular expression: {error}") from error
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -156,13 +164,20 @@ class FaultInjector:
             latency += self._random.uniform(-jitter, jitter)
         return max(latency, 0) / 1000
 
-    def draw(self, method: str, path: str) -> Action | None:
+    def draw(self, method: str, path: str, query: str = "", body: bytes = b"") -> Action | None:
         """The fault that a request gets, if any."""
-        return self._scripted(method, path) or self._rolled()
+        if not self.faults.script:
+            return self._rolled()
+        text = f"{query}\n{body.decode(errors='replace')}"
+        return self._scripted(method, path, text) or self._rolled()
 
-    def _scripted(self, method: str, path: str) -> Action | None:
+    def _scripted(self, method: str, path: str, text: str) -> Action | None:
         for index, fault in enumerate(self.faults.script):
-            if fault.method not in (None, method) or not re.search(fault.path, path):
+            if (
+                fault.method not in (None, method)
+                or not re.search(fault.path, path)
+                or not re.search(fault.text or "", text)
+            ):
                 continue
             seen = self._matched[index] - fault.skip
             if seen >= 0 and fault.count is not None and seen >= fault.count:

@@ -49,11 +49,11 @@ async def send_fault(
         What is left to send: where the connection is gone, aiohttp notices and sends nothing.
     """
     if action.kind in ("answer", "answer_after_write"):
-        return web.Response(
-            status=action.status,
-            body=action.body.encode(),
-            headers={**_headers(action.content_type), **action.headers},
-        )
+        headers = {**_headers(action.content_type), **action.headers}
+        if action.body is None:
+            assert response is not None
+            return web.Response(status=response.status, body=response.body, headers=headers)
+        return web.Response(status=action.status, body=action.body.encode(), headers=headers)
     if action.kind == "cut_off":
         assert response is not None
         return await _cut_off(request, response)

@@ -181,7 +181,7 @@ class Sandbox:
         except Refusal as refusal:
             self._count(route, logged, str(refusal.answer.status))
             return refuse(refusal)
-        action = self._injector.draw(request.method, path)
+        action = self._injector.draw(request.method, path, query, body)
         delay = self._injector.latency() / 2
         if delay:
             await asyncio.sleep(delay)
@@ -191,7 +191,7 @@ class Sandbox:
         if delay:
             await asyncio.sleep(delay)
         if action is not None:
-            self._count(route, logged, _outcome(action))
+            self._count(route, logged, _outcome(action, response))
             return await send_fault(request, action, response, self._closing)
         assert response is not None
         self._count(route, logged, str(response.status))
@@ -244,8 +244,10 @@ class Sandbox:
             return refuse(Refusal(500, "Internal Server Error"))
 
 
-def _outcome(action: Action) -> str:
-    return str(action.status) if action.kind.startswith("answer") else action.kind
+def _outcome(action: Action, response: web.Response | None) -> str:
+    if not action.kind.startswith("answer"):
+        return action.kind
+    return str(response.status if action.body is None and response else action.status)
 
 
 def _decode(body: bytes) -> dict[str, Any]:

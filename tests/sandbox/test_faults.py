@@ -52,6 +52,8 @@ def test_a_share_of_one_is_every_request():
         '{"share_501": 0.1}',
         '{"script": [{"path": "(", "action": {"kind": "hang"}}]}',
         '{"script": [{"path": "x", "action": {"kind": "explode"}}]}',
+        '{"script": [{"path": "x", "text": "(", "action": {"kind": "hang"}}]}',
+        '{"script": [{"path": "x", "action": {"kind": "answer", "body": null}}]}',
     ],
 )
 def test_faults_that_make_no_sense_are_refused(text):
@@ -69,6 +71,14 @@ def test_a_scripted_fault_is_for_its_method_and_path():
     faults = scripted("hang", method="POST", count=None)
     assert drawn(faults, 1, method="PUT") == [None]
     assert drawn(faults, 1, path=f"{USERS}/user_0") == [None]
+
+
+def test_a_scripted_fault_is_for_its_text_in_query_or_body():
+    script = [ScriptedFault(path="", text="ada@example", action=Action("hang"), count=None)]
+    injector = FaultInjector(Faults(script=script))
+    assert injector.draw("GET", USERS, "email=ada@example.com").kind == "hang"
+    assert injector.draw("POST", USERS, "", b'{"email":"ada@example.com"}').kind == "hang"
+    assert injector.draw("POST", USERS, "", b'{"email":"bob@example.com"}') is None
 
 
 def test_the_next_entry_of_a_script_takes_over():
@@ -99,6 +109,15 @@ async def test_a_scripted_answer_is_sent_as_written(sandbox, api, db, kind, stor
     assert reply.headers["X-Request-Id"]
     assert len(emails(db)) == stored
     assert sandbox.stats.count(f"POST {USERS}", "520") == 1
+
+
+async def test_a_true_answer_is_sent_under_other_headers(sandbox, api):
+    sandbox.faults = scripted("answer_after_write", body=None, content_type="text/plain")
+    reply = await api.post(USERS, {"email": "ada@example.com"})
+    assert reply.status == 201
+    assert reply.headers["Content-Type"] == "text/plain"
+    assert reply.text.startswith('{"object":"user","id":"user_')
+    assert sandbox.stats.count(f"POST {USERS}", "201") == 1
 
 
 @pytest.mark.parametrize(("kind", "stored"), [("drop_before", 0), ("drop_after", 1)])
