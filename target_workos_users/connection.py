@@ -14,7 +14,6 @@ from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.loading.load_queue import LoadQueue
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.organizations import OrganizationCache
-from target_workos_users.sandbox import Sandbox, environment_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +30,8 @@ def destination(settings: Settings) -> str:
     A sandbox is named by an id kept in its file, so that a new file is a new environment.
     """
     if settings.sandbox_path:
+        from target_workos_users.sandbox import environment_id  # noqa: PLC0415 - a web server
+
         return f"sandbox#{environment_id(settings.sandbox_path)}"
     key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
     return f"{urlsplit(settings.base_url).netloc}#{key}"
@@ -51,6 +52,8 @@ async def knows_organization(settings: Settings, organization_id: str) -> bool:
 async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, Transport]:
     api_key, base_url = settings.api_key, settings.base_url
     if settings.sandbox_path:
+        from target_workos_users.sandbox import Sandbox  # noqa: PLC0415 - a web server
+
         sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
         api_key, base_url = sandbox.api_key, sandbox.base_url
     transport = Transport(

@@ -67,7 +67,6 @@ class TransportStats:
         lost: Number of attempts without an answer, by ``Route.kind``.
         seconds: Time from sending to answer or loss, summed up by ``Route.kind``.
         retried: Number of attempts that weren't the first of their request.
-        seconds_waiting: Time spent waiting for a turn or a retry, summed up over all requests.
         first_write_at: When the first write on ``/user_management/*`` was sent (monotonic).
         last_write_at: The same of the last one.
     """
@@ -76,7 +75,6 @@ class TransportStats:
     lost: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     retried: int = 0
-    seconds_waiting: float = 0.0
     first_write_at: float | None = None
     last_write_at: float | None = None
 

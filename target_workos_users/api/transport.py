@@ -14,19 +14,18 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_session, send
+from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_client, send
 from target_workos_users.api.pacing import Lane, Pacer
 from target_workos_users.api.routes import Route, TransportStats, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    import aiohttp
+    from pyreqwest.client import Client
 
 __all__ = ["Stopped", "Transport", "TransportStats"]
 
@@ -79,7 +78,7 @@ class Transport:
         self._max_retries = max_retries
         self._concurrency = concurrency
         self._backoff = backoff
-        self._session: aiohttp.ClientSession | None = None
+        self._client: Client | None = None
         self._answered_at = -math.inf
         self._stopping = False
         self._waiting_to_retry: set[asyncio.Timeout] = set()
@@ -111,17 +110,17 @@ class Transport:
             Stopped: A retry was due after :meth:`stop_retrying`.
         """
         route = route_of(method, url)
-        self._session = session = self._session or open_session(self._concurrency)
-        once = partial(
-            send, session, method, url, headers=headers, content=content, seconds=timeout
+        self._client = client = self._client or open_client(
+            url, connections=self._concurrency, seconds=timeout
         )
-        called_at = time.monotonic()
         sent_at = first_sent_at = await self._pacer.acquire(route.lane)
-        self.stats.seconds_waiting += sent_at - called_at
         ambiguous = False
         for attempt in count():
             try:
-                answer = await self._attempt(route, sent_at, once)
+                sending = send(
+                    client, method, url, headers=headers, content=content, seconds=timeout
+                )
+                answer = await self._attempt(route, sent_at, sending)
             except NoAnswer as loss:
                 ambiguous |= route.writes and loss.ambiguous
                 used_up = attempt >= self._max_retries
@@ -157,8 +156,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session:
-            await self._session.close()
+        if self._client:
+            await self._client.close()
 
     async def _wait_for_retry(self, route: Route, delay: float) -> float:
         """Back off, then wait for a turn; returns when that came.
@@ -168,7 +167,6 @@ class Transport:
         """
         if self._stopping:
             raise Stopped
-        began = time.monotonic()
         waiting = asyncio.timeout(None)
         try:
             async with waiting:
@@ -179,13 +177,10 @@ class Transport:
             raise Stopped from None
         finally:
             self._waiting_to_retry.discard(waiting)
-            self.stats.seconds_waiting += time.monotonic() - began
         self.stats.retried += 1
         return sent_at
 
-    async def _attempt(
-        self, route: Route, sent_at: float, once: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
+    async def _attempt(self, route: Route, sent_at: float, sending: Awaitable[Answer]) -> Answer:
         """Send once; tell the pacer and the counters what came of it."""
         stats = self.stats
         if route.lane is Lane.WRITES:
@@ -193,7 +188,7 @@ class Transport:
             if stats.first_write_at is None:
                 stats.first_write_at = sent_at
         try:
-            answer = await once()
+            answer = await sending
             self._answered_at = time.monotonic()
             stats.seconds[route.kind] += self._answered_at - sent_at
             self._learn(route, answer, sent_at)
