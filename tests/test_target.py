@@ -161,7 +161,9 @@ def test_columns_of_the_schema_that_come_late_are_named_in_the_one_warning(load)
     assert finished.said("aren't known") == 1
 
 
-@pytest.mark.parametrize("nested", ["[" * 5_000 + "]" * 5_000, '{"a":' * 5_000 + "1" + "}" * 5_000])
+@pytest.mark.parametrize(
+    "nested", ["[" * 99_999 + "]" * 99_999, '{"a":' * 99_999 + "1" + "}" * 99_999]
+)
 def test_a_message_nested_too_deep_stops_the_run_with_its_line_number(sandbox, tmp_path, nested):
     file = tmp_path / "messages"
     record = (

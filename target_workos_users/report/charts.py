@@ -7,6 +7,7 @@ beside it in HTML, at percentages of the box, so that they keep their size on a 
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
@@ -198,7 +199,7 @@ def _height(value: float, top: float) -> float:
 
 def _top(highest: float) -> float:
     """The end of an axis: the next number of one digit that has round parts."""
-    if highest <= 0:
+    if highest < sys.float_info.min:  # zero, or too near to it for powers of ten
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
     return next(power * factor for factor in (1, 2, 4, 6, 8, 10, 20) if power * factor >= highest)

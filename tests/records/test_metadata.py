@@ -58,7 +58,7 @@ def test_empty_metadata_is_left_out(nothing):
         ("plan=pro", "malformed"),
         ('{"plan": ', "truncated"),
         ("{'plan': 'pro'}", "malformed"),
-        ('{"a":' * 5_000, "recursion"),
+        ('{"a":' * 99_999, "recursion"),
         ('{"plan": "\udc80"}', "surrogates"),
         ([{"plan": "pro"}], "a list; expected an object"),
         (42, "a number; expected an object"),
