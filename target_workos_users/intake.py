@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
 from target_workos_users import connection
 from target_workos_users.checkpoint.resume import Start, find_checkpoint
 from target_workos_users.checkpoint.run import Run
+from target_workos_users.checkpoint.state import with_newest_entry
 from target_workos_users.errors.retry import Retry, read_listed
 from target_workos_users.importer import Importer
+from target_workos_users.locks import lock_outputs
 from target_workos_users.progress.plan import Plan
 
 if TYPE_CHECKING:
@@ -73,6 +76,7 @@ class DeferredIntake:
         self._early_state: State | None = None
         self._importer: Importer | None = None
         self._opened: Intake | None = None
+        self._locks = ExitStack()
 
     @property
     def is_open(self) -> bool:
@@ -108,7 +112,7 @@ class DeferredIntake:
         if self._opened:
             self._opened.read_state(value)
         else:
-            self._early_state = value
+            self._early_state = with_newest_entry(self._early_state, value)
 
     def turn(self) -> None:
         """Let requests in flight go on for a moment.
@@ -156,6 +160,7 @@ class DeferredIntake:
         """Close connections, files and the event loop."""
         if self._opened:
             self._opened.close()
+        self._locks.close()
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
 
@@ -174,6 +179,7 @@ class DeferredIntake:
         return self._opened
 
     def _open_importer(self) -> Importer:
+        self._locks = lock_outputs(self._settings)
         destination = connection.destination(self._settings)
         start = Start(None, {})
         if not self._settings.only_errors_from:

@@ -23,7 +23,13 @@ from typing import IO, TYPE_CHECKING, NoReturn
 import msgspec
 
 from target_workos_users.exceptions import OutputError, SettingsError
-from target_workos_users.files import private_open, write_all
+from target_workos_users.files import (
+    check_place,
+    is_intact,
+    private_open,
+    private_replace,
+    write_all,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -143,6 +149,7 @@ def _pass_mark(
 def _lines(path: Path, lineage: str) -> Iterator[_Header | _Mark | _Done]:
     """The lines of a journal, up to the first one that isn't whole."""
     try:
+        check_place(path)
         header, *lines = path.read_bytes().split(b"\n")[:-1]  # a torn last line has no line end
         head = _read_header(header)
         if head.lineage != lineage:
@@ -249,10 +256,16 @@ class Journal:
             uncommitted: Records that are done, but not covered by it.
 
         Raises:
-            OutputError: The file can't be written.
+            OutputError: The file can't be written, or isn't what it was.
         """
-        if not self._file:
+        if not self._file or not self.path:
             return
+        if not is_intact(self.path, self._file, self._size):
+            raise OutputError(
+                f"journal_path: {self.path} was removed or changed by somebody else while the "
+                "import was running. Leave it alone until the import is over, and run again: the "
+                "import goes on from the last STATE line."
+            )
         moved = list(moved)
         self._bookmarked.update(moved)
         last = self._marks[-1]
@@ -299,10 +312,7 @@ class Journal:
 
     def _replace(self, content: bytes) -> None:
         assert self.path
-        new = self.path.with_name(self.path.name + ".new")
-        with private_open(new, os.O_WRONLY | os.O_TRUNC) as file:
-            write_all(file, content)
-        new.replace(self.path)
+        private_replace(self.path, content)
         self.close()
         self._file = private_open(self.path, os.O_WRONLY | os.O_APPEND)
         self._size = len(content)

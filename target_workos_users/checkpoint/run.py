@@ -66,7 +66,7 @@ class Run:
         self.finished: dict[str, Finished] = {}
         if self.journal.path:
             self.finished = read_journal(self.journal.path, entry, mark)
-        if not own_errors:
+        if not own_errors or self.errors.size < entry.errors.bytes:
             for known in self.finished.values():
                 known.reported.clear()
         self.journal.open(entry.lineage, entry.seq, mark, self.finished)
@@ -86,8 +86,9 @@ class Run:
             uncommitted: Records that are done, but not covered.
 
         Raises:
-            OutputError: The journal can't be written.
+            OutputError: The journal can't be written, or the errors file isn't what it was.
         """
+        self.errors.check()
         entry = self.checkpoint.entry
         moved = self.checkpoint.take_moved()
         errors = ErrorsPosition(path=str(self.errors.path), bytes=self.errors.size)

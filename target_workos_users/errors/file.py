@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 import msgspec
 
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
-from target_workos_users.files import private_open, write_all
+from target_workos_users.files import is_intact, private_open, write_all
 from target_workos_users.records.parse import show_record
 from target_workos_users.records.redaction import redact_text
 
@@ -86,17 +86,22 @@ class ErrorsFile:
         Args:
             keep: How many bytes of the file belong to the checkpoint that the run resumes from:
                 what is after them is cut off, since its records are loaded again. None for a
-                fresh import: an existing file is moved aside.
+                fresh import: an existing file is moved aside. So is one in which no line ends
+                there: another file has taken its place.
 
         Raises:
             SettingsError: The file can't be written.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            if keep is None:
+            self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
+            end = self._file.seek(0, os.SEEK_END)
+            self.size = min(keep or 0, end)
+            if end and (keep is None or not self._line_ends_at(self.size)):
+                self.close()
                 self._move_aside()
-            self._file = private_open(self.path, os.O_WRONLY | os.O_APPEND)
-            self.size = min(keep or 0, self._file.seek(0, os.SEEK_END))
+                self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
+                self.size = 0
             self._file.truncate(self.size)
         except OSError as error:
             raise SettingsError(
@@ -116,18 +121,26 @@ class ErrorsFile:
         try:
             write_all(self._file, content)
             os.fsync(self._file.fileno())
-            still_there = self.path.exists()
         except OSError as error:
             raise OutputError(
                 f"errors_path: {self.path} can't be written ({error.strerror}). The last STATE "
                 "line covers all that was loaded until then: free the disk and run again."
             ) from None
-        if not still_there:
-            raise OutputError(
-                f"errors_path: {self.path} was removed while the import was running, and error "
-                "lines with it. Run again: the import goes on from the last STATE line."
-            )
         self.size += len(content)
+        self.check()
+
+    def check(self) -> None:
+        """See that all lines are still there, before a STATE line says so.
+
+        Raises:
+            OutputError: The file was removed, replaced, cut or added to: by log rotation, say.
+        """
+        if self._file and not is_intact(self.path, self._file, self.size):
+            raise OutputError(
+                f"errors_path: {self.path} was removed or changed by somebody else while the "
+                "import was running. Leave it alone until the import is over (no log rotation), "
+                "and run again: the import goes on from the last STATE line."
+            )
 
     def close(self) -> None:
         """Close the file; an empty one stays, as a sign that nothing failed."""
@@ -135,15 +148,18 @@ class ErrorsFile:
             self._file.close()
             self._file = None
 
+    def _line_ends_at(self, size: int) -> bool:
+        assert self._file
+        return not size or os.pread(self._file.fileno(), 1, size - 1) == b"\n"
+
     def _move_aside(self) -> None:
-        if self.path.is_file() and self.path.stat().st_size:
-            stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-            aside = self.path.with_name(f"{self.path.stem}-{stamp}{self.path.suffix}")
-            number = 1
-            while aside.exists():
-                number += 1
-                aside = self.path.with_name(f"{self.path.stem}-{stamp}-{number}{self.path.suffix}")
-            self.path.rename(aside)
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        aside = self.path.with_name(f"{self.path.stem}-{stamp}{self.path.suffix}")
+        number = 1
+        while aside.exists():
+            number += 1
+            aside = self.path.with_name(f"{self.path.stem}-{stamp}-{number}{self.path.suffix}")
+        self.path.rename(aside)
 
 
 class ErrorLine(msgspec.Struct):

@@ -6,14 +6,12 @@ fields of the classes here.
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.files import private_open, write_all
+from target_workos_users.files import private_replace
 from target_workos_users.progress.timeline import Mode  # noqa: TC001 - msgspec reads it at run time
 
 if TYPE_CHECKING:
@@ -211,16 +209,7 @@ def write_summary(summary: Summary, path: Path) -> None:
         OSError: It can't be written.
     """
     content = msgspec.json.format(msgspec.json.encode(summary), indent=2)
-    new = path.with_name(path.name + ".new")
-    try:
-        with private_open(new, os.O_WRONLY | os.O_TRUNC) as file:
-            write_all(file, content + b"\n")
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError:
-        with suppress(OSError):
-            new.unlink()
-        raise
+    private_replace(path, content + b"\n", sync=True)
 
 
 def read_summary(path: Path) -> Summary:

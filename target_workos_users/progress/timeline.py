@@ -72,7 +72,8 @@ class Timeline:
     """
 
     def __init__(self, path: Path, *, keep: bool) -> None:
-        flags = os.O_WRONLY | (os.O_APPEND if keep else os.O_TRUNC)
+        # O_APPEND always: a retry may run beside the import, and adds its lines to it.
+        flags = os.O_WRONLY | os.O_APPEND | (0 if keep else os.O_TRUNC)
         self._file: IO[bytes] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 import sqlite3
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.locks import FileLock, InUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -87,19 +87,19 @@ class Store:
         try:
             self._db = _connect(self.path)
         except sqlite3.Error as error:
-            os.close(self._lock)
+            self._lock.release()
             raise SettingsError(
                 f"sandbox file {self.path}: {error}. Give another file, or delete this one to "
                 "start afresh"
             ) from error
         except BaseException:
-            os.close(self._lock)
+            self._lock.release()
             raise
 
     def close(self) -> None:
         """Close the file and let other processes have it."""
         self._db.close()
-        os.close(self._lock)
+        self._lock.release()
 
     @property
     def environment_id(self) -> str:
@@ -172,29 +172,21 @@ def timestamp() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def _lock(path: Path) -> int:
-    """Keep other sandboxes off the file; the lock goes with the process that holds it."""
-    lock_path = Path(f"{path}-lock")
+def _lock(path: Path) -> FileLock:
+    """Keep other sandboxes off the file."""
     try:
-        lock_path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT, 0o600)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path.with_name(path.name + "-lock"))
+    except InUse as error:
+        raise SettingsError(
+            f"sandbox file {path} is in use by another sandbox (process {error}). End that one, "
+            "or give another file"
+        ) from None
     except OSError as error:
         raise SettingsError(
             f"sandbox file {path} can't be made: {error.strerror}. Give a file in a folder that "
             "exists and can be written to"
         ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 20, 0).decode() or "unknown"
-        os.close(descriptor)
-        raise SettingsError(
-            f"sandbox file {path} is in use by another sandbox (process {holder}). End that one, "
-            "or give another file"
-        ) from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -109,12 +109,49 @@ def test_an_empty_file_is_not_worth_moving(errors):
     assert [path.name for path in errors.path.parent.iterdir()] == ["errors.jsonl"]
 
 
-def test_a_file_that_is_removed_under_a_run_stops_it(errors):
+def replace(path):
+    new = path.with_suffix(".new")
+    new.write_bytes(path.read_bytes())
+    new.rename(path)
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        Path.unlink,
+        replace,
+        lambda path: os.truncate(path, 10),
+        lambda path: os.truncate(path, 10_000),
+        lambda path: path.rename(path.with_suffix(".1")),
+    ],
+)
+def test_a_file_that_somebody_else_changes_under_a_run_stops_it(errors, meddle):
     errors.open(None)
-    errors.path.unlink()
-    with pytest.raises(OutputError, match="was removed while the import was running"):
-        errors.append([line(1)])
-    assert errors.size == 0
+    errors.append([line(1)])
+    errors.check()
+    meddle(errors.path)
+    with pytest.raises(OutputError, match="removed or changed by somebody else"):
+        errors.check()
+    with pytest.raises(OutputError, match="removed or changed by somebody else"):
+        errors.append([line(2)])
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo, lambda path: path.symlink_to("other")])
+def test_what_is_no_file_is_not_written_to(errors, tmp_path, make):
+    (tmp_path / "other").write_text("precious")
+    make(errors.path)
+    with pytest.raises(SettingsError, match=r"errors_path: .*Nothing was loaded"):
+        errors.open(None)
+    assert (tmp_path / "other").read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", [b'{"of": "another file"}\n', b"torn"])
+def test_a_file_that_is_not_the_checkpoints_is_moved_aside_not_cut(errors, content):
+    errors.path.write_bytes(content)
+    errors.open(4)
+    (aside,) = errors.path.parent.glob("errors-*.jsonl")
+    assert aside.read_bytes() == content
+    assert errors.size == errors.path.stat().st_size == 0
 
 
 def test_a_full_disk_stops_the_run(errors):

@@ -1,0 +1,104 @@
+"""Locks: two processes must not write to one file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import check_place, private_open
+
+if TYPE_CHECKING:
+    from target_workos_users.settings import Settings
+
+
+class InUse(Exception):
+    """Another process has the lock; the text is that process's id."""
+
+
+class FileLock:
+    """A lock that goes with the process that holds it, however that ends.
+
+    It is ``flock`` on a file beside the one that it is for, which is removed with the lock; one
+    left behind by a killed process locks nothing.
+
+    Args:
+        path: Of the file to lock; it holds the process's id.
+
+    Raises:
+        InUse: Another process has it.
+        OSError: There can't be such a file, or its file system knows no locks.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        while True:
+            self._file = private_open(path, os.O_RDWR)
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_there():
+                    break
+            except BlockingIOError:
+                holder = self._file.read(20).decode("ascii", "replace")
+                self._file.close()
+                raise InUse(holder or "unknown") from None
+            except BaseException:
+                self._file.close()
+                raise
+            self._file.close()  # its holder has just removed it: take the next one
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()).encode())
+
+    def release(self) -> None:
+        """Let other processes have it."""
+        if not self._file.closed:
+            if self._is_there():
+                self._path.unlink()  # before it is free: then nobody else has it
+            self._file.close()
+
+    def _is_there(self) -> bool:
+        try:
+            return os.path.samestat(self._path.lstat(), os.fstat(self._file.fileno()))
+        except FileNotFoundError:
+            return False
+
+
+def lock_outputs(settings: Settings) -> ExitStack:
+    """Keep every other run off the files that this one writes, and see that they can be written.
+
+    Returns:
+        To be closed when the run is over.
+
+    Raises:
+        SettingsError: Another run is at one of them, or it can't be written.
+    """
+    paths = {
+        "errors_path": settings.errors_path,
+        "journal_path": settings.journal_path,
+        "summary_path": settings.summary_path,
+    }
+    with ExitStack() as locks:
+        for name, value in paths.items():
+            if value:
+                locks.callback(_lock_output(name, Path(value)).release)
+        return locks.pop_all()
+
+
+def _lock_output(name: str, path: Path) -> FileLock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check_place(path)
+        return FileLock(path.with_name(path.name + ".lock"))
+    except InUse as error:
+        raise SettingsError(
+            f"{name}: {path} is in use by another run (process {error}). Nothing was loaded. "
+            f"Wait until that one has ended, or give this one another {name}."
+        ) from None
+    except OSError as error:
+        raise SettingsError(
+            f"{name}: {path} can't be written ({error.strerror}). Nothing was loaded. "
+            f"Set {name} to a file in a folder that you may write to."
+        ) from None
