@@ -27,24 +27,35 @@ if TYPE_CHECKING:
 _MELTANO_SECONDS = 120
 
 
-def read_state_file(path: Path) -> State:
+def read_state_file(path: Path, say: Callable[[str], None] = lambda _: None) -> State:
     """The state in a file: what ``--state`` takes.
 
     Args:
         path: A bare state, several of them a line each (the last counts), or what
-            ``meltano state get`` and Meltano's backends write: ``{"singer_state": …}``.
+            ``meltano state get`` and Meltano's backends write: ``{"singer_state": …}``. A last
+            line that is cut off, as a full disk leaves it, doesn't count.
+        say: Tells the user of such a line.
 
     Raises:
         SettingsError: The file can't be read, or holds no state.
     """
     try:
-        return _parse_state(path.read_bytes())
+        content = path.read_bytes()
+        try:
+            return _parse_state(content)
+        except ValueError:
+            whole, line_end, torn = content.rpartition(b"\n")
+            if not (whole.strip() and torn.strip()):
+                raise
+        state = _parse_state(whole + line_end)
     except OSError as error:
         raise SettingsError(f"--state: {path} can't be read ({error.strerror}).") from None
     except ValueError:
         raise SettingsError(
             f"--state: {path} holds no Singer state. Expected a JSON object, or one a line."
         ) from None
+    say(f"--state: the last line of {path} is cut off: going on from the line before it.")
+    return state
 
 
 def ask_meltano(settings: Settings, environment: Mapping[str, str] = os.environ) -> State:
@@ -148,7 +159,7 @@ def find_checkpoint(
         SettingsError: A state can't be read.
         StopRun: WorkOS can't be asked.
     """
-    others = [read_state_file(state_file)] if state_file else []
+    others = [read_state_file(state_file, say)] if state_file else []
     if settings.resume_from_meltano:
         others.append(ask_meltano(settings))
     start = Start.newest(in_band, others)

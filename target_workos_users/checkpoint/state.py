@@ -95,9 +95,8 @@ def read_entry(state: State) -> Entry | None:
     Raises:
         CheckpointError: It is damaged (the message names the field), or from a newer version.
     """
-    bookmarks = state.get("bookmarks")
-    raw = bookmarks.get(KEY) if isinstance(bookmarks, dict) else None
-    if not raw:
+    raw = _raw_entry(state)
+    if raw is None:
         return None
     where = f"bookmarks.{KEY}"
     way_on = (
@@ -124,6 +123,28 @@ def without_entry(state: State) -> State:
     if not isinstance(bookmarks, dict) or KEY not in bookmarks:
         return state
     return {**state, "bookmarks": {k: v for k, v in bookmarks.items() if k != KEY}}
+
+
+def with_newest_entry(earlier: State | None, later: State) -> State:
+    """A tap's later state, with the target's entry from whichever has the newer one.
+
+    A tap may hand the stored state back first, and then begin with a state of its own.
+    """
+    kept = _raw_entry(earlier or {})
+    if kept is None or _seq(kept) <= _seq(_raw_entry(later)):
+        return later
+    return {**later, "bookmarks": {**(later.get("bookmarks") or {}), KEY: kept}}
+
+
+def _raw_entry(state: State) -> Any:
+    bookmarks = state.get("bookmarks")
+    return (bookmarks.get(KEY) if isinstance(bookmarks, dict) else None) or None
+
+
+def _seq(raw: Any) -> float:
+    """Of an entry that isn't checked yet; less than any if there is none."""
+    seq = raw.get("seq", 0) if isinstance(raw, dict) else -1
+    return seq if isinstance(seq, int) else -1
 
 
 def fingerprint(entry: Entry, state: State) -> str:

@@ -18,7 +18,14 @@ from target_workos_users.checkpoint.resume import (
     read_state_file,
 )
 from target_workos_users.checkpoint.run import Run
-from target_workos_users.checkpoint.state import KEY, Entry, StoredStream, read_entry
+from target_workos_users.checkpoint.state import (
+    KEY,
+    Entry,
+    StoredStream,
+    read_entry,
+    with_newest_entry,
+    without_entry,
+)
 from target_workos_users.exceptions import CheckpointError, SettingsError
 from tests.checkpoint.test_checkpoint import a_world, assert_all_loaded
 from tests.model import ModelRun, World, make_settings
@@ -70,6 +77,16 @@ def test_a_file_without_a_state_stops_the_run(tmp_path, content):
     path.write_text(content)
     with pytest.raises(SettingsError, match=r"--state: .*state.json holds no Singer state"):
         read_state_file(path)
+
+
+def test_a_last_state_that_is_cut_off_does_not_count(tmp_path):
+    path = tmp_path / "state.json"
+    path.write_text(json.dumps(state(7)) + "\n" + json.dumps(state(8))[:-9])
+    said = []
+    assert read_state_file(path, said.append) == state(7)
+    assert said == [
+        f"--state: the last line of {path} is cut off: going on from the line before it."
+    ]
 
 
 def test_a_missing_state_file_is_named(tmp_path):
@@ -133,6 +150,28 @@ def test_the_highest_seq_wins_wherever_it_comes_from():
         start = Start.newest(in_band, others)
         assert start.entry is not None
         assert start.entry.seq == 5
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "seq"),
+    [
+        (None, state(4), 4),
+        (state(4), {"bookmarks": {"users": {"key": 1}}}, 4),
+        (state(4), {}, 4),
+        (state(4), {"bookmarks": None}, 4),
+        (state(4), state(3, {"key": 1}), 4),
+        (state(3), state(4), 4),
+        ({"bookmarks": {KEY: {**ENTRY, "seq": "4"}}}, state(3), 3),
+    ],
+)
+def test_of_several_states_before_the_first_record_the_newest_entry_counts(earlier, later, seq):
+    kept = with_newest_entry(earlier, later)
+    entry = read_entry(kept)
+    assert entry is not None
+    assert entry.seq == seq
+    assert (without_entry(kept).get("bookmarks") or {}) == (
+        without_entry(later).get("bookmarks") or {}
+    )
 
 
 def test_the_state_that_the_tap_gave_is_what_it_started_with():
