@@ -8,6 +8,7 @@ import re
 import select
 import sys
 from collections import Counter
+from decimal import InvalidOperation
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import msgspec
@@ -15,6 +16,7 @@ from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
 from singer_sdk.exceptions import InvalidJSONSchema, StreamMapConfigError
 
 from target_workos_users.exceptions import InputError
+from target_workos_users.records import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,7 +92,7 @@ class MessageReader(MsgSpecReader):
         """
         try:
             message = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation):
             message = _read_leniently(line)
         except RecursionError:
             raise MalformedError("nested too deep") from None
@@ -163,18 +165,29 @@ class MessageReader(MsgSpecReader):
 
 
 def _read_leniently(line: str | bytes) -> Any:
-    """JSON as Python's own parser takes it: NaN is null, and undecodable text is replaced."""
+    """JSON as Python's own parser takes it.
+
+    NaN is null, text that can't be decoded is replaced, and a number beyond all bounds is its text.
+    """
     raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     try:
         # Bytes that aren't UTF-8 become lone surrogates, which JSON's escapes may hold anyway.
         text = raw.decode("utf-8", "surrogateescape")
-        message = json.loads(text, parse_constant=lambda _: None)
-        replaced = decoder.decode(_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", _dump(message)))
+        message = json.loads(
+            text,
+            parse_constant=lambda _: None,
+            parse_float=numbers.decimal,
+            parse_int=numbers.integer,
+        )
+        replaced = _without_surrogates(message)
     except (ValueError, RecursionError):
         raise MalformedError("not valid JSON") from None
     if isinstance(message, dict) and isinstance(message.get("record"), dict):
-        record = message["record"].items()
-        columns = [name for name, value in record if _SURROGATE.search(_dump([name, value]))]
+        columns = [
+            name
+            for name, value in message["record"].items()
+            if _without_surrogates({name: value}) != {name: value}
+        ]
         if columns:
             replaced["record"]["_sdc_error"] = _NO_UNICODE.format(
                 columns=", ".join(map(ascii, columns[:5]))
@@ -182,5 +195,13 @@ def _read_leniently(line: str | bytes) -> Any:
     return replaced
 
 
-def _dump(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            _without_surrogates(name): _without_surrogates(item) for name, item in value.items()
+        }
+    return value

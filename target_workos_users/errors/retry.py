@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import msgspec
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.errors.file import read_errors, shown_record
 from target_workos_users.exceptions import SourceChanged
+from target_workos_users.records import numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from target_workos_users.settings import Settings
 
 _digest = Digester()
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(float_hook=numbers.decimal).decode
 
 
 def retry_settings(settings: Settings, now: datetime) -> Settings:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from target_workos_users.records import numbers
 from target_workos_users.records.redaction import redact_text
 from target_workos_users.records.values import check_text, invalid, kind
 
@@ -15,8 +15,7 @@ MAX_KEYS = 50  # this and the next two: WorkOS OpenAPI spec
 MAX_KEY = 40
 MAX_VALUE = 600
 
-# Decimal keeps a number as it was written: 1.10 stays 1.10, as in the SDK's message readers.
-_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
+_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from target_workos_users.records import numbers
+
 SECRET_COLUMNS = frozenset({"password", "password_hash", "totp_secret"})
 REDACTED = "[redacted]"
 
@@ -35,7 +37,7 @@ _SECRET_VALUE = re.compile(
 _ALGORITHM = re.compile(
     r"[\w-]{0,12}(?:crypt|sha|md[45]|pbkdf2|argon2|hmac|phpass|ntlm)[\w-]{0,8}", re.IGNORECASE
 )
-_decoder = msgspec.json.Decoder(float_hook=Decimal)
+_decoder = msgspec.json.Decoder(float_hook=numbers.decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 

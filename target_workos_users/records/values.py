@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.records import numbers
 
 MAX_TEXT = 1_000  # for columns without a documented limit: more is a shifted or broken export
 MAX_EMAIL = 254  # RFC 3696, erratum 1690
@@ -30,7 +31,7 @@ _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True) | dict.fr
     ("false", "f", "no", "n", "0", "0.0"), False
 )
 
-_json_list = msgspec.json.Decoder(list[Any], float_hook=Decimal)
+_json_list = msgspec.json.Decoder(list[Any], float_hook=numbers.decimal)
 
 
 def invalid(column: str, problem: str) -> RecordError:

@@ -1,0 +1,24 @@
+"""Numbers in JSON, with all their digits. Pure."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal, InvalidOperation
+
+
+def decimal(written: str) -> Decimal | str:
+    """A fraction as it was written: 1.10 stays 1.10, as in the SDK's message readers.
+
+    Its text, where the exponent is beyond what Decimal takes.
+    """
+    try:
+        return Decimal(written)
+    except InvalidOperation:
+        return written
+
+
+def integer(written: str) -> int | str:
+    """A whole number; its text, where it has more digits than Python converts (4,300)."""
+    with suppress(ValueError):
+        return int(written)
+    return written
