@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_workos_users.exceptions import StopRun
+from target_workos_users.fault_report import report_fault
 from target_workos_users.importer import Interrupted
 from target_workos_users.reader import TruncatedInputError
 
@@ -64,6 +65,8 @@ class RunControl:
         end = _End(1, "stopped by a fault of the target")
         try:
             end = self._listen(listen)
+        except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a secret
+            self._logger.error("%s", report_fault(error))  # noqa: TRY400 - nor a traceback
         finally:
             self.close()
             if end.code > _SIGNALED:
