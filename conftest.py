@@ -1,4 +1,4 @@
-"""Options of the whole test run: how many random kills, and whether slow tests run."""
+"""Options of the whole test run: whether slow tests run, and how long the random ones go on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import pytest
 def pytest_addoption(parser):
     parser.addoption("--slow", action="store_true", help="run tests marked slow")
     parser.addoption("--kills", type=int, default=6, help="random kills of a running import")
+    parser.addoption("--soak", type=int, default=2_000, help="records of the soak test")
+    parser.addoption("--kill-every", type=float, default=2.0, help="seconds, in the soak test")
     parser.addoption("--kill-seed", type=int, help="seed of the random kills, as they print it")
 
 

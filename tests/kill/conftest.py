@@ -24,13 +24,13 @@ def until(condition):
         time.sleep(0.01)
 
 
-def serve(db, port, latency):
+def serve(db, port, *options):
     """``workos-users sandbox``, in a process of its own."""
     out = os.open(db.with_suffix(".log"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(out, 1)
     os.dup2(out, 2)
     sys.argv = ["workos-users", "sandbox", "--db", str(db), "--port", str(port), "--no-limits"]
-    sys.argv += ["--api-key", source.API_KEY, "--role", "editor", "--latency", str(latency)]
+    sys.argv += ["--api-key", source.API_KEY, "--role", "editor", "--latency", "2", *options]
     cli.main()
 
 
@@ -40,11 +40,11 @@ def listens(port):
 
 
 @contextmanager
-def sandbox_process(db, latency=2):
+def sandbox_process(db, *options):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = processes.Process(target=serve, args=(db, port, latency))
+    process = processes.Process(target=serve, args=(db, port, *options))
     process.start()
     try:
         until(lambda: listens(port))
