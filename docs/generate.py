@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from target_workos_users.settings import SETTINGS
+from target_workos_users.settings_schema import SETTINGS
 
 ROOT = Path(__file__).parent.parent
 _TABLE = re.compile(r"(?<=<!-- settings: ).*?(?=<!-- /settings -->)", re.DOTALL)
@@ -25,7 +25,6 @@ def settings_table() -> str:
     rows = [
         f"| `{name}` | {_default(schema)} | {schema['description']} |"
         for name, schema in SETTINGS["properties"].items()
-        if "title" in schema and not name.startswith(("stream_map", "faker", "flattening"))
     ]
     return "\n".join(["| setting | default | meaning |", "|---|---|---|", *rows])
 

@@ -14,7 +14,7 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 from target_workos_users.exceptions import SettingsError, StopRun
-from target_workos_users.settings import describe, with_numbers
+from target_workos_users.settings_checks import describe, with_numbers
 
 if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
@@ -39,7 +39,7 @@ class CommandLineTarget(Target):
         """
         try:
             super().__init__(**kwargs)
-        except ConfigValidationError as error:
+        except ConfigValidationError as error:  # of the flattening options
             raise SettingsError("\n".join(error.errors)) from None
         except StreamMapConfigError as error:
             raise SettingsError(f"stream_maps: {error} Correct the setting.") from None
@@ -56,9 +56,12 @@ class CommandLineTarget(Target):
             The exit code.
         """
 
+    @classmethod
+    def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
+        """Nothing: the SDK's settings that mean something here are declared with the others."""
+
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """As the SDK's, but the message says what is expected, and shows no secret."""
-        self.append_builtin_config(self.config_jsonschema)
         self._config = with_numbers(self._config)
         validator = JSONSchemaValidator(self.config_jsonschema)
         errors = [describe(error) for error in validator.iter_errors(self._config)]

@@ -1,227 +1,19 @@
-"""The settings: declared once, checked once, and what the rest of the package sees of them."""
+"""The settings as the rest of the package sees them: checked, environment fallbacks applied."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass
+from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import urlsplit
-
-from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records.parse import OrganizationRef
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from jsonschema import ValidationError
-
-SETTINGS: dict[str, Any] = th.PropertiesList(
-    th.Property(
-        "api_key",
-        th.StringType,
-        secret=True,
-        title="API key",
-        description="WorkOS secret key. Falls back to $WORKOS_API_KEY, then $WORKOS_SECRET_KEY. "
-        "Needed unless dry_run or sandbox_path is set.",
-    ),
-    th.Property(
-        "base_url",
-        th.StringType,
-        title="Base URL",
-        description="Where the WorkOS API is. Falls back to $WORKOS_BASE_URL, then "
-        "https://api.workos.com. Plain http goes to a loopback address only.",
-    ),
-    th.Property(
-        "sandbox_path",
-        th.StringType,
-        title="Sandbox path",
-        description="Load into the embedded sandbox kept in this SQLite file, instead of WorkOS: "
-        "no key, no network.",
-    ),
-    th.Property(
-        "batch_size_rows",
-        th.IntegerType(minimum=1, maximum=10_000),
-        default=1000,
-        title="Batch size",
-        description="Records a chunk. A STATE line is printed after each chunk.",
-    ),
-    th.Property(
-        "concurrency",
-        th.IntegerType(minimum=1, maximum=100),
-        default=20,
-        title="Concurrency",
-        description="Requests in flight at most.",
-    ),
-    th.Property(
-        "rate_limit",
-        th.NumberType(exclusive_minimum=0),
-        default=50,
-        title="Rate limit",
-        description="Writes a second at most on /user_management/*, retries included. Reads have "
-        "a budget of twice as many, and so have all requests together: WorkOS's published limits.",
-    ),
-    th.Property(
-        "request_timeout",
-        th.NumberType(exclusive_minimum=0),
-        default=30,
-        title="Request timeout",
-        description="Seconds for one attempt of a request.",
-    ),
-    th.Property(
-        "max_retries",
-        th.IntegerType(minimum=0, maximum=100),
-        default=5,
-        title="Retries",
-        description="Attempts after the first for 408, 429, 5xx and lost connections.",
-    ),
-    th.Property(
-        "org_id",
-        th.StringType,
-        title="Organization id",
-        description="WorkOS id of one organization for all records. Wins over the records' own "
-        "columns.",
-    ),
-    th.Property(
-        "org_external_id",
-        th.StringType,
-        title="Organization external id",
-        description="External id of one organization for all records. Wins over the records' own "
-        "columns.",
-    ),
-    th.Property(
-        "org_name",
-        th.StringType,
-        title="Organization name",
-        description="Name for the organization of org_external_id, if it has to be created.",
-    ),
-    th.Property(
-        "create_missing_orgs",
-        th.BooleanType,
-        default=True,
-        title="Create missing organizations",
-        description="Create an organization that isn't found, if a name is known for it.",
-    ),
-    th.Property(
-        "existing_users",
-        th.StringType,
-        default="keep",
-        allowed_values=["keep", "update", "fail"],
-        title="Existing users",
-        description="A user that exists: keep its fields, update them, or fail the record. "
-        "Membership and roles are completed in either of the first two.",
-    ),
-    th.Property(
-        "require_membership",
-        th.BooleanType,
-        default=False,
-        title="Require membership",
-        description="Delete a user created in this run again if its membership can't be made.",
-    ),
-    th.Property(
-        "dry_run",
-        th.BooleanType,
-        default=False,
-        title="Dry run",
-        description="Read and validate everything, send nothing, print no STATE.",
-    ),
-    th.Property(
-        "errors_path",
-        th.StringType,
-        default="errors.jsonl",
-        title="Errors file",
-        description="Where the records that failed are written, a JSON line each, mode 0600.",
-    ),
-    th.Property(
-        "journal_path",
-        th.StringType,
-        title="Journal",
-        description="What was finished since the last few STATE lines, digests only, mode 0600. "
-        'Default: the errors file\'s name with ".journal" added; "none" turns it off.',
-    ),
-    th.Property(
-        "streams",
-        th.ArrayType(th.StringType),
-        title="Streams",
-        description="The streams to take as users; the others are left out. Default: all.",
-    ),
-    th.Property(
-        "only_errors_from",
-        th.StringType,
-        title="Only errors from",
-        description="Load only the records that this errors file lists, from the unchanged source. "
-        "What fails again goes to a new file beside errors_path; the checkpoint stays as it is.",
-    ),
-    th.Property(
-        "retryable_only",
-        th.BooleanType,
-        default=False,
-        title="Retryable only",
-        description="With only_errors_from: only the records whose errors are marked retryable.",
-    ),
-    th.Property(
-        "summary_path",
-        th.StringType,
-        title="Summary file",
-        description="Where the closing summary is written as JSON, mode 0600; progress.jsonl "
-        "beside it gets a line a chunk. `workos-users report` makes a page of both.",
-    ),
-    th.Property(
-        "abort_error_rate",
-        th.NumberType(minimum=0, maximum=1),
-        default=0.5,
-        title="Abort at error rate",
-        description="Stop when a chunk of 20 records or more fails at more than this share. "
-        "1.0: never.",
-    ),
-    th.Property(
-        "fail_on_errors",
-        th.BooleanType,
-        default=False,
-        title="Fail on errors",
-        description="Exit 1 at the end if any record failed.",
-    ),
-    th.Property(
-        "on_source_change",
-        th.StringType,
-        default="fail",
-        allowed_values=["fail", "reload"],
-        title="On source change",
-        description="When the source changed under an interrupted import: fail, or reload the "
-        "chunks that changed.",
-    ),
-    th.Property(
-        "total_records",
-        th.IntegerType(minimum=1),
-        title="Total records",
-        description="For percentage and ETA. Counted from the CSV files where Meltano names them.",
-    ),
-    th.Property(
-        "resume_from_meltano",
-        th.BooleanType,
-        default=False,
-        title="Resume from Meltano",
-        description="Ask Meltano itself for the stored state, for taps that don't hand it back.",
-    ),
-    th.Property(
-        "state_id",
-        th.StringType,
-        title="State id",
-        description="The state to ask Meltano for. Default: <environment>:<tap>-to-<target>.",
-    ),
-    th.Property(
-        "validate_records",
-        th.BooleanType,
-        default=False,
-        title="Validate records",
-        description="Check each record against its stream's JSON schema too. Off, since the "
-        "target's own checks are stricter.",
-    ),
-).to_dict()
-
 
 _WITHOUT_DEFAULT = (
     "sandbox_path",
@@ -230,38 +22,6 @@ _WITHOUT_DEFAULT = (
     "total_records",
     "state_id",
 )
-
-
-def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with numbers for what is a number as text: environment variables are text.
-
-    Meltano 4.4.1 has no kind of setting for a fraction, and hands such a one on as it is.
-    """
-    numbers = {"integer": int, "number": float}
-    found = dict(config)
-    for name, value in config.items():
-        types = SETTINGS["properties"].get(name, {}).get("type", ())
-        if isinstance(value, str) and (kind := next(filter(numbers.get, types), None)):
-            with suppress(ValueError):  # left to the schema
-                found[name] = numbers[kind](value)
-    return found
-
-
-def describe(error: ValidationError) -> str:
-    """What is wrong with a setting, and what it should be; a secret's value isn't shown."""
-    name = str(error.path[0]) if error.path else "config"
-    schema = SETTINGS["properties"].get(name, {})
-    limits = {
-        "minimum": "at least",
-        "exclusiveMinimum": "more than",
-        "maximum": "at most",
-        "enum": "one of",
-    }
-    kind = " or ".join(word for word in schema.get("type", ()) if word != "null")
-    expected = [kind, *(f"{words} {schema[key]}" for key, words in limits.items() if key in schema)]
-    shown = "" if schema.get("secret") else f" found {error.instance!r:.80},"
-    advice = schema.get("description", "")
-    return f"{name}:{shown} expected {', '.join(filter(None, expected))}. {advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +34,7 @@ class Settings:
     batch_size_rows: int
     concurrency: int
     rate_limit: float
+    rate_limit_redis_url: str | None
     request_timeout: float
     max_retries: int
     organization: OrganizationRef | None
@@ -293,6 +54,11 @@ class Settings:
     total_records: int | None
     resume_from_meltano: bool
     state_id: str | None
+
+    @property
+    def mode(self) -> Literal["import", "retry"]:
+        """What the run is: ``retry`` under ``only_errors_from``."""
+        return "retry" if self.only_errors_from else "import"
 
     @classmethod
     def from_config(
@@ -326,6 +92,7 @@ class Settings:
                 **values,
                 "api_key": _api_key(config, environment, needed=not offline),
                 "base_url": _base_url(config, environment),
+                "rate_limit_redis_url": _redis_url(config),
                 "organization": _organization(config),
                 "journal_path": None if journal_path == "none" else journal_path,
                 "streams": frozenset(streams) if streams else None,
@@ -375,6 +142,29 @@ def _base_url(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
             "(plain http is for a loopback address, such as the sandbox's, only)."
         )
     return url.rstrip("/")
+
+
+def _redis_url(config: Mapping[str, Any]) -> str | None:
+    url = (config.get("rate_limit_redis_url") or "").strip()
+    if not url:
+        return None
+    try:
+        parts = urlsplit(url)
+        place = parts.path if parts.scheme == "unix" else parts.port != 0 and parts.hostname
+    except ValueError:  # its text may quote a part of the password
+        place = None
+    if not place or parts.scheme not in {"redis", "rediss", "unix"}:
+        raise SettingsError(
+            "rate_limit_redis_url is no URL of a Redis server. Expected redis://host:6379/0, "
+            "rediss:// for TLS, or unix:///path; with a password, redis://:password@host:6379/0, "
+            "in which characters such as / and @ are percent-encoded."
+        )
+    if find_spec("redis") is None:
+        raise SettingsError(
+            "rate_limit_redis_url is set, and the Python package redis isn't installed. Install "
+            "it: pip install 'target-workos-users[redis]'."
+        )
+    return url
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import sys
 from datetime import UTC, datetime
@@ -11,17 +10,18 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.mapper import SameRecordTransform
 
 from target_workos_users.command_line import CommandLineTarget, close_stdout
 from target_workos_users.errors.retry import retry_settings
 from target_workos_users.exceptions import OutputError, SettingsError
 from target_workos_users.intake import DeferredIntake
+from target_workos_users.mapping import columns_used, map_record, metadata_prefix
 from target_workos_users.progress.progress import Progress
 from target_workos_users.reader import MalformedError, MessageReader
 from target_workos_users.records.parse import KNOWN_COLUMNS
 from target_workos_users.run_control import RunControl
-from target_workos_users.settings import SETTINGS, Settings
+from target_workos_users.settings import Settings
+from target_workos_users.settings_schema import SETTINGS
 from target_workos_users.sinks import UserSink
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class TargetWorkosUsers(CommandLineTarget):
     """Loads users into WorkOS: users, organization memberships, roles, password hashes, TOTP."""
 
     name = "target-workos-users"
-    config_jsonschema: ClassVar[dict[str, Any]] = copy.deepcopy(SETTINGS)  # the SDK adds its own
+    config_jsonschema: ClassVar[dict[str, Any]] = SETTINGS
     default_sink_class = UserSink
     message_reader_class = MessageReader
     message_reader: MessageReader
@@ -70,7 +70,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self.message_reader.turn = self._intake.turn
         self.message_reader.wait = self._intake.wait_for_input
         self._states_read = 0
-        self._unknown_columns: set[str] = set()
+        self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
 
     def run(self, file_input: IO[str] | None) -> int:
@@ -105,7 +105,8 @@ class TargetWorkosUsers(CommandLineTarget):
             super()._process_schema_message(message_dict)
         except (MapExpressionError, StreamMapConfigError) as error:
             raise SettingsError(
-                f"stream_maps: the map of stream {stream!r} can't be used: {error} Correct it."
+                f"stream_maps: the map of stream {stream!r} can't be used: {error} Correct it. "
+                "(Where a map leaves the tap's keys out, it needs __key_properties__: [email].)"
             ) from None
         self._sinks_to_clear.clear()  # nothing waits in a sink
         for stream_map in self.mapper.stream_maps[stream]:
@@ -146,37 +147,34 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def _add(self, stream_map: StreamMap, record: dict[str, Any]) -> None:
         """Map a record, and hand it on."""
-        problem: str | None = record.get("_sdc_error")  # a map with __else__ would leave it out
-        if type(stream_map) is not SameRecordTransform or stream_map.flattening_enabled:
-            try:
-                mapped = stream_map.transform(copy.copy(record))
-            except MapExpressionError as error:
-                mapped = record
-                problem = problem or f"a stream map failed: {error} Correct stream_maps."
-            if mapped is None:
-                return
-            record = mapped
+        mapped, problem = map_record(stream_map, record)
+        if mapped is None:
+            return
+        record = mapped
         name = stream_map.stream_alias
         sink = self._sinks_active[name]
         assert isinstance(sink, UserSink)
-        if record.keys() - KNOWN_COLUMNS - self._unknown_columns:
-            self._warn_of_columns(name, record.keys() | sink.schema["properties"].keys())
+        if not problem and record.keys() - KNOWN_COLUMNS - self._told_columns:
+            self._warn_of_columns(stream_map, record.keys() | sink.schema["properties"].keys())
         if problem := problem or sink.problem(record):
             record = {**record, "_sdc_error": problem}
         self._intake.add(name, record)
         sink.record_counter_metric.increment()
 
-    def _warn_of_columns(self, stream: str, columns: set[str]) -> None:
-        unknown = columns - KNOWN_COLUMNS - self._unknown_columns
-        self._unknown_columns |= unknown
-        if names := sorted(name for name in unknown if not name.startswith("_sdc_")):
+    def _warn_of_columns(self, stream_map: StreamMap, columns: set[str]) -> None:
+        unknown = columns - KNOWN_COLUMNS - self._told_columns
+        self._told_columns |= unknown
+        needless = ("_sdc_", metadata_prefix(stream_map) or "_sdc_")
+        if names := sorted(name for name in unknown if not name.startswith(needless)):
             # A file without a header makes its first user's data the names of columns.
             shown = ", ".join(
                 name if _PLAIN_NAME.fullmatch(name) else "<a name that isn't shown>"
                 for name in names[:20]
             ) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
             self.logger.warning(
-                "Stream %r has columns that aren't known and are ignored: %s.", stream, shown
+                "Stream %r has columns that aren't known and are ignored: %s.",
+                stream_map.stream_alias,
+                shown,
             )
 
     # STATE out
@@ -188,8 +186,12 @@ class TargetWorkosUsers(CommandLineTarget):
             with self.progress.aside():
                 sys.stdout.write(encode_state(state).decode())
                 sys.stdout.flush()
-        except (OSError, ValueError, AttributeError):
-            raise OutputError("Stdout is closed: nobody stores the state any more.") from None
+        except (OSError, ValueError, AttributeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is closed"
+            raise OutputError(
+                f"Stdout can't be written ({why}): nobody stores the state any more. Run again: "
+                "the import goes on from the last STATE line that was stored."
+            ) from None
 
 
 def encode_state(state: State) -> bytes:

@@ -18,7 +18,8 @@ from target_workos_users.chunks import Chunker
 from target_workos_users.committer import Committer
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.progress.progress import Progress
-from target_workos_users.settings import SETTINGS, Settings
+from target_workos_users.settings import Settings
+from target_workos_users.settings_schema import SETTINGS
 
 if TYPE_CHECKING:
     import logging

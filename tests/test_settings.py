@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.settings import SETTINGS, Settings, with_numbers
+from target_workos_users.settings import Settings
+from target_workos_users.settings_checks import with_numbers
+from target_workos_users.settings_schema import SETTINGS
 from target_workos_users.target import TargetWorkosUsers
 from tests.model import make_settings
 

@@ -153,7 +153,7 @@ class Progress:
             line = ChunkLine(
                 at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 run=self._started.isoformat(timespec="seconds"),
-                mode="retry" if self._settings.only_errors_from else "import",
+                mode=self._settings.mode,
                 chunk=number,
                 unchanged=unchanged,
                 seconds=round(seconds, 3),

@@ -41,7 +41,7 @@ def summarize(counts: Counts, settings: Settings, started: datetime, ended: date
     """
     tally = counts.tally
     return Summary(
-        mode="retry" if settings.only_errors_from else "import",
+        mode=settings.mode,
         reason="complete",
         started=started.isoformat(timespec="seconds"),
         ended=ended.isoformat(timespec="seconds"),
