@@ -18,6 +18,7 @@ from target_workos_users.loading.organizations import OrganizationCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from target_workos_users.api.pacing import Pacer
     from target_workos_users.checkpoint.state import Entry
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.records.parse import UserRow
@@ -49,7 +50,24 @@ async def knows_organization(settings: Settings, organization_id: str) -> bool:
         return await api.get_organization(organization_id) is not None
 
 
+async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | None:
+    """A pacer that shares the rate limit with all jobs of one destination, if that is set."""
+    if not settings.rate_limit_redis_url:
+        return None
+    from target_workos_users.api.shared_limit import (  # noqa: PLC0415 - an optional extra
+        Bookings,
+        SharedPacer,
+    )
+
+    rate_limit, name = settings.rate_limit, destination(settings)
+    bookings = await Bookings.open(settings.rate_limit_redis_url, name, rate_limit=rate_limit)
+    pacer = SharedPacer(bookings, rate_limit=rate_limit, in_flight=settings.concurrency)
+    stack.push_async_callback(pacer.close)
+    return pacer
+
+
 async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, Transport]:
+    pacer = await _shared_pacer(settings, stack)
     api_key, base_url = settings.api_key, settings.base_url
     if settings.sandbox_path:
         from target_workos_users.sandbox import Sandbox  # noqa: PLC0415 - a web server
@@ -60,6 +78,7 @@ async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, 
         rate_limit=settings.rate_limit,
         max_retries=settings.max_retries,
         concurrency=settings.concurrency,
+        pacer=pacer,
     )
     api = WorkOS(
         api_key=api_key,
@@ -94,20 +113,20 @@ class Connection:
             settings: Of the run.
             entry: The checkpoint: known organizations, and when the import began.
         """
-        stack = AsyncExitStack()
-        api, transport = await _open_api(settings, stack)
-        organizations = OrganizationCache(
-            api, create_missing=settings.create_missing_orgs, state=entry.org_cache
-        )
-        loader = Loader(
-            api,
-            organizations,
-            existing_users=settings.existing_users,
-            require_membership=settings.require_membership,
-            started_at=datetime.fromisoformat(entry.started),
-        )
-        queue = LoadQueue(loader.load, concurrency=settings.concurrency)
-        return cls(transport, organizations, queue, stack)
+        async with AsyncExitStack() as stack:
+            api, transport = await _open_api(settings, stack)
+            organizations = OrganizationCache(
+                api, create_missing=settings.create_missing_orgs, state=entry.org_cache
+            )
+            loader = Loader(
+                api,
+                organizations,
+                existing_users=settings.existing_users,
+                require_membership=settings.require_membership,
+                started_at=datetime.fromisoformat(entry.started),
+            )
+            queue = LoadQueue(loader.load, concurrency=settings.concurrency)
+            return cls(transport, organizations, queue, stack.pop_all())
 
     def load(self, rows: Iterable[tuple[UserRow, Callable[[Outcome], None]]]) -> None:
         """Load rows; their organizations are resolved ahead of them."""

@@ -12,6 +12,7 @@
     │   ├── SourceChanged       the source isn't what the interrupted import had read
     │   ├── AccessDenied        WorkOS refuses the key (401, repeated 403)
     │   ├── Unreachable         WorkOS has not answered for as long as the retries last
+    │   ├── SharedLimitLost     the Redis server that shares the rate limit can't be used
     │   ├── TooManyFailures     abort_error_rate
     │   └── OutputError         stdout, the errors file or the journal can't be written
     └── ApiError            WorkOS answered with an error: the caller knows what it means
@@ -190,6 +191,10 @@ class AccessDenied(StopRun):
 
 class Unreachable(StopRun):
     """WorkOS has not answered for as long as the retries last."""
+
+
+class SharedLimitLost(StopRun):
+    """The Redis server that shares the rate limit between jobs can't be used."""
 
 
 class TooManyFailures(StopRun):

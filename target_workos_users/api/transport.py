@@ -59,6 +59,7 @@ class Transport:
         rate_limit: Writes per second on ``/user_management/*`` (see :class:`.Pacer`).
         max_retries: Attempts after the first for 408, 429, 5xx, timeouts and lost connections.
         concurrency: Requests in flight at most; as many connections are kept.
+        pacer: One that shares the limit with other jobs, instead of one of its own.
         backoff: Seconds to wait after the n-th failed attempt, from 0.
 
     Attributes:
@@ -71,10 +72,11 @@ class Transport:
         rate_limit: float,
         max_retries: int,
         concurrency: int,
+        pacer: Pacer | None = None,
         backoff: Callable[[int], float] = full_jitter,
     ) -> None:
         self.stats = TransportStats()
-        self._pacer = Pacer(rate_limit=rate_limit, in_flight=concurrency)
+        self._pacer = pacer or Pacer(rate_limit=rate_limit, in_flight=concurrency)
         self._max_retries = max_retries
         self._concurrency = concurrency
         self._backoff = backoff
