@@ -107,7 +107,7 @@ class Soak:
             "batch_size_rows": self.chunk,
             "concurrency": 50,
             "rate_limit": 100_000,
-            "request_timeout": 5,
+            "request_timeout": 2,
             "errors_path": str(self.folder / "errors.jsonl"),
             "summary_path": str(self.folder / "summary.json"),
         }

@@ -12,7 +12,7 @@ from tests.kill.conftest import sandbox_process
 from tests.soak.soak import Soak
 from tests.soak.source import Source
 
-_CHUNKS = 30
+_CHUNKS = 8
 # 1 % of the requests. A 429 slows down everything for seconds, so there are few.
 _FAULTS = {
     "--share-500": 0.002,
