@@ -29,18 +29,20 @@ def map_record(
 
     Returns:
         The mapped record, None if the map leaves it out; or the record as it was, and why the
-        map failed, without a word of its content.
+        map failed, without a word of its content. A record that the tap couldn't read whole keeps
+        its ``_sdc_error`` as the reason, whatever the map leaves out.
     """
     if type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled:
         return record, None
+    flaw = record.get("_sdc_error")
     try:
         mapped = stream_map.transform(copy.copy(record))
     except Exception as error:  # noqa: BLE001 - an expression of the user may raise anything
-        return record, _describe(error)
+        return record, flaw or _describe(error)
     prefix = metadata_prefix(stream_map)
     if mapped and prefix and (parts := [name for name in mapped if name.startswith(prefix)]):
         mapped["metadata"] = {name.removeprefix(prefix): mapped.pop(name) for name in parts}
-    return mapped, None
+    return (mapped or record, flaw) if flaw else (mapped, None)
 
 
 def metadata_prefix(stream_map: StreamMap) -> str | None:
