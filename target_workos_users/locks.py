@@ -35,22 +35,8 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        while True:
-            self._file = private_open(path, os.O_RDWR)
-            try:
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_there():
-                    break
-            except BlockingIOError:
-                holder = self._file.read(20).decode("ascii", "replace")
-                self._file.close()
-                raise InUse(holder or "unknown") from None
-            except BaseException:
-                self._file.close()
-                raise
+        while not self._take():
             self._file.close()  # its holder has just removed it: take the next one
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()).encode())
 
     def release(self) -> None:
         """Let other processes have it."""
@@ -58,6 +44,21 @@ class FileLock:
             if self._is_there():
                 self._path.unlink()  # before it is free: then nobody else has it
             self._file.close()
+
+    def _take(self) -> bool:
+        """Whether the lock is taken, and on the file that others will try."""
+        self._file = private_open(self._path, os.O_RDWR)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()).encode())
+            return self._is_there()
+        except OSError as error:
+            holder = self._file.read(20).decode("ascii", "replace")
+            self._file.close()
+            if isinstance(error, BlockingIOError):
+                raise InUse(holder or "unknown") from None
+            raise
 
     def _is_there(self) -> bool:
         try:

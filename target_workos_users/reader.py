@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _READ_SIZE = 1 << 16
-_LINES_PER_TURN = 100
+LINES_PER_TURN = 100
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _NO_UNICODE = (
     "column {columns} has bytes that aren't UTF-8, or half a surrogate pair; was the source read "
@@ -62,13 +62,15 @@ class MessageReader(MsgSpecReader):
         """Read to the end of the input.
 
         Raises:
-            InputError: A line is no Singer message.
+            InputError: A line is no Singer message, or stdin can't be read.
             TruncatedInputError: The last line is cut off.
         """
+        if file_input is None and sys.stdin is None:
+            raise InputError("Stdin is closed: pipe the messages of a Singer tap into it.")
         stats = Counter[str]()
         for number, line in enumerate(self._lines(file_input or sys.stdin), start=1):
             self._line_number = number
-            if number % _LINES_PER_TURN == 0:
+            if number % LINES_PER_TURN == 0:
                 self.turn()
             if not line.strip():
                 continue
@@ -99,6 +101,18 @@ class MessageReader(MsgSpecReader):
         if not isinstance(message, dict):
             raise MalformedError("not a JSON object")
         return message
+
+    def deserialize_record(self, line: bytes) -> dict[str, Any]:
+        """A record that is a line by itself, read as one in a RECORD message is.
+
+        Raises:
+            MalformedError: It isn't a JSON object.
+        """
+        message = self.deserialize_json(b'{"record":%b}' % line)
+        record = message["record"]
+        if len(message) > 1 or not isinstance(record, dict):
+            raise MalformedError("not a JSON object")
+        return record
 
     @staticmethod
     def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
@@ -161,7 +175,13 @@ class MessageReader(MsgSpecReader):
     def _read(self, descriptor: int) -> bytes:
         if not select.select([descriptor], [], [], 0)[0]:
             self.wait(descriptor)
-        return os.read(descriptor, _READ_SIZE)
+        try:
+            return os.read(descriptor, _READ_SIZE)
+        except OSError as error:
+            raise InputError(
+                f"Stdin can't be read ({error.strerror}). Run again: the import goes on from the "
+                "last STATE line."
+            ) from None
 
 
 def _read_leniently(line: str | bytes) -> Any:

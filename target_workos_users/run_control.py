@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, NamedTuple
 
-from target_workos_users.exceptions import StopRun
+from target_workos_users.exceptions import OutputError, StopRun
 from target_workos_users.fault_report import report_fault
 from target_workos_users.importer import Interrupted
 from target_workos_users.reader import TruncatedInputError
@@ -103,18 +103,24 @@ class RunControl:
             return _End(_SIGNALED + number, reason, self._break_off())
         except StopRun as error:
             self._logger.error("%s", error)  # noqa: TRY400 - the message says it all
-            self._break_off()
+            self._break_off(after=error)
             return _End(1, "stopped by an error", str(error))
         failed = self._settings.fail_on_errors and self._progress.counts.failed
         reason = "complete" if self._complete else "the input ended without a last STATE"
         return _End(int(bool(failed)), reason)
 
-    def _break_off(self) -> str | None:
-        """Stop half-way; returns the error if that can't be done."""
+    def _break_off(self, after: StopRun | None = None) -> str | None:
+        """Stop half-way; returns the error if that can't be done.
+
+        Args:
+            after: The error that stopped the run. A full disk fails more than one file, and is
+                said once.
+        """
         try:
             self._intake.break_off()
         except StopRun as error:
-            self._logger.error("%s", error)  # noqa: TRY400 - the message says it all
+            if not isinstance(after, OutputError):
+                self._logger.error("%s", error)  # noqa: TRY400 - the message says it all
             return str(error)
         return None
 

@@ -171,6 +171,7 @@ class Journal:
     def __init__(self, path: str | None) -> None:
         self.path = Path(path) if path else None
         self._file: IO[bytes] | None = None
+        self._failure: OutputError | None = None
         self._size = 0
         self._head = b""
         self._lineage = ""
@@ -260,6 +261,8 @@ class Journal:
         """
         if not self._file or not self.path:
             return
+        if self._failure:
+            raise self._failure
         if not is_intact(self.path, self._file, self._size):
             raise OutputError(
                 f"journal_path: {self.path} was removed or changed by somebody else while the "
@@ -319,6 +322,8 @@ class Journal:
 
     def _write(self, content: bytes) -> None:
         assert self._file
+        if self._failure:
+            raise self._failure  # what follows half a line would not be read
         try:
             write_all(self._file, content)
         except OSError as error:
@@ -326,10 +331,11 @@ class Journal:
         self._size += len(content)
 
     def _fail(self, error: OSError) -> NoReturn:
-        raise OutputError(
+        self._failure = OutputError(
             f"journal_path: {self.path} can't be written ({error.strerror}). The last STATE line "
             "covers all that was loaded until then: free the disk and run again."
-        ) from None
+        )
+        raise self._failure from None
 
 
 def _line(stream: str, digest: bytes, counts: Counts) -> bytes:

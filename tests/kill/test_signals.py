@@ -18,35 +18,9 @@ from tests.kill import source
 from tests.kill.conftest import sandbox_process, until
 from tests.kill.killer import Kill
 from tests.kill.lab import CHUNK, Lab
+from tests.kill.tap import Tap
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
-
-
-class Tap:
-    """A tap that a test holds by the hand, and the target behind it."""
-
-    def __init__(self, lab):
-        os.mkfifo(lab.folder / f"{lab.next_name}.in")
-        self.lab = lab
-        self.name, self.process = lab.start()
-        self.pipe = (lab.folder / f"{self.name}.in").open("wb", buffering=0)
-
-    def send(self, messages):
-        for message in messages:
-            self.pipe.write(json.dumps(message).encode() + b"\n")
-
-    def wait_for_states(self, count):
-        out = self.lab.folder / f"{self.name}.out"
-        until(lambda: out.read_bytes().count(b"\n") >= count)
-
-    def signal(self, *numbers):
-        for number in numbers:
-            os.kill(self.process.pid, number)
-
-    def end(self):
-        ended = self.lab.end(self.name, self.process)
-        self.pipe.close()
-        return ended
 
 
 def control(lab, path, body, method="PUT"):
