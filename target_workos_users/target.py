@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
@@ -11,13 +12,14 @@ import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 
+from target_workos_users.batches import BatchFiles
 from target_workos_users.command_line import CommandLineTarget, close_stdout
 from target_workos_users.errors.retry import retry_settings
 from target_workos_users.exceptions import OutputError, SettingsError
 from target_workos_users.intake import DeferredIntake
 from target_workos_users.mapping import columns_used, map_record, metadata_prefix
 from target_workos_users.progress.progress import Progress
-from target_workos_users.reader import MalformedError, MessageReader
+from target_workos_users.reader import LINES_PER_TURN, MalformedError, MessageReader
 from target_workos_users.records.parse import KNOWN_COLUMNS
 from target_workos_users.run_control import RunControl
 from target_workos_users.settings import Settings
@@ -47,6 +49,7 @@ class TargetWorkosUsers(CommandLineTarget):
         PluginCapabilities.ABOUT,
         PluginCapabilities.STREAM_MAPS,
         PluginCapabilities.FLATTENING,
+        PluginCapabilities.BATCH,
         PluginCapabilities.STRUCTURED_LOGGING,
         TargetCapabilities.VALIDATE_RECORDS,
     ]
@@ -69,6 +72,9 @@ class TargetWorkosUsers(CommandLineTarget):
         self._control = RunControl(self.settings, self._intake, self.progress, self.logger)
         self.message_reader.turn = self._intake.turn
         self.message_reader.wait = self._intake.wait_for_input
+        self._batch_files = BatchFiles(
+            self.config.get("batch_config"), self.message_reader.deserialize_record
+        )
         self._states_read = 0
         self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
@@ -113,15 +119,38 @@ class TargetWorkosUsers(CommandLineTarget):
             self._intake.open_stream(stream_map.stream_alias, stream)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        stream, record = message_dict.get("stream"), message_dict.get("record")
-        if not isinstance(stream, str) or not isinstance(record, dict):
+        record = message_dict.get("record")
+        if not isinstance(record, dict):
             raise MalformedError("a RECORD message needs a stream name and a record object")
-        if stream in self._left_out:
+        for stream_map in self._stream_maps(message_dict):
+            self._add(stream_map, record)
+
+    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
+        encoding, manifest = message_dict.get("encoding"), message_dict.get("manifest")
+        if not isinstance(encoding, dict) or not isinstance(manifest, list):
+            raise MalformedError("a BATCH message needs an encoding object and a manifest list")
+        if not all(isinstance(url, str) for url in manifest):
+            raise MalformedError("a manifest must be a list of URLs")
+        stream_maps = self._stream_maps(message_dict)
+        if not stream_maps:
             return
+        with closing(self._batch_files.records(encoding, manifest)) as records:
+            for number, record in enumerate(records, start=1):
+                if number % LINES_PER_TURN == 0:
+                    self._intake.turn()
+                for stream_map in stream_maps:
+                    self._add(stream_map, record)
+
+    def _stream_maps(self, message_dict: dict[str, Any]) -> list[StreamMap]:
+        """The maps of a message's stream; none if it is left out."""
+        stream = message_dict.get("stream")
+        if not isinstance(stream, str):
+            raise MalformedError("a RECORD or BATCH message needs a stream name")
+        if stream in self._left_out:
+            return []
         if stream not in self.mapper.stream_maps:
             raise MalformedError(f"a record of stream {stream!r} came before its SCHEMA message")
-        for stream_map in self.mapper.stream_maps[stream]:
-            self._add(stream_map, record)
+        return self.mapper.stream_maps[stream]
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         value = message_dict.get("value")
@@ -132,9 +161,6 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Users aren't versioned: there is nothing to do."""
-
-    def _process_batch_message(self, message_dict: dict[str, Any]) -> None:  # noqa: ARG002
-        raise MalformedError("BATCH messages aren't supported; turn batches off in the tap")
 
     def process_endofpipe(self) -> None:
         """The input is at its end: load and commit the rest."""
