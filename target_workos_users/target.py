@@ -21,6 +21,7 @@ from target_workos_users.mapping import columns_used, map_record, metadata_prefi
 from target_workos_users.progress.progress import Progress
 from target_workos_users.reader import LINES_PER_TURN, MalformedError, MessageReader
 from target_workos_users.records.parse import KNOWN_COLUMNS
+from target_workos_users.records.redaction import is_plain
 from target_workos_users.run_control import RunControl
 from target_workos_users.settings import Settings
 from target_workos_users.settings_schema import SETTINGS
@@ -192,11 +193,15 @@ class TargetWorkosUsers(CommandLineTarget):
         self._told_columns |= unknown
         needless = ("_sdc_", metadata_prefix(stream_map) or "_sdc_")
         if names := sorted(name for name in unknown if not name.startswith(needless)):
-            # A file without a header makes its first user's data the names of columns.
             shown = ", ".join(
-                name if _PLAIN_NAME.fullmatch(name) else "<a name that isn't shown>"
+                name
+                if _PLAIN_NAME.fullmatch(name) and is_plain(name)
+                else "<a name that isn't shown>"
                 for name in names[:20]
             ) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
+            if "email" not in columns:
+                # A file without a header makes its first user's data the names of columns.
+                shown = f"{len(names):,}, not shown since there is no column email: no header?"
             self.logger.warning(
                 "Stream %r has columns that aren't known and are ignored: %s.",
                 stream_map.stream_alias,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
 from target_workos_users.loading.lru import LruDict
+from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -79,8 +80,12 @@ class OrganizationCache:
         )
 
     def to_state(self) -> dict[str, str]:
-        """External id -> WorkOS id, least recently used first."""
-        return dict(self._by_external_id)
+        """External id -> WorkOS id, least recently used first.
+
+        Without those that may be somebody's secret or address, moved there by a ragged row: they
+        are looked up once more in the next run.
+        """
+        return {key: value for key, value in self._by_external_id.items() if is_plain(key)}
 
     async def resolve(self, ref: OrganizationRef) -> str:
         """The WorkOS id of the organization, which exists or is created.

@@ -11,6 +11,7 @@ from target_workos_users.api.routes import TransportStats
 from target_workos_users.errors.groups import Groups, fold
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
+from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
     from target_workos_users.chunks import Record
@@ -36,7 +37,8 @@ class Counts:
         stats: What was sent.
         organizations: How organizations were resolved.
         sizes: Records loaded, by organization.
-        beyond: Records loaded into organizations for which ``sizes`` had no room.
+        beyond: Records loaded into organizations for which ``sizes`` had no room, or whose ids
+            seem to be secrets or email addresses.
         with_roles: Memberships created with all the roles of their record.
     """
 
@@ -111,7 +113,7 @@ class Counts:
         if row.role_slugs and Tally.MEMBERSHIPS in (record.counts or ()):
             self.with_roles += 1
         name = organization.external_id or organization.id or ""
-        if name in self.sizes or len(self.sizes) < _MOST_ORGANIZATIONS:
+        if name in self.sizes or (len(self.sizes) < _MOST_ORGANIZATIONS and is_plain(name)):
             self.sizes[name] += 1
         else:
             self.beyond += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -64,6 +65,15 @@ def redact(record: Mapping[str, Any]) -> dict[str, Any]:
 def redact_text(value: str) -> str:
     """A text fit to be shown: redacted if it seems to hold a secret, shortened if it is long."""
     return _redact_text(value, 0)
+
+
+@lru_cache(maxsize=16_384)
+def is_plain(value: str) -> bool:
+    """Whether a name from a record is fit for the log, the state or the summary.
+
+    It isn't if it seems to be a secret or an email address, which a ragged row has moved there.
+    """
+    return "@" not in value and _redact_text(value, 0) == value
 
 
 def _column(name: str, value: Any) -> Any:
