@@ -348,31 +348,6 @@ def write_users(path, count):
             file.write(json.dumps(user) + "\n")
 
 
-@pytest.mark.slow
-def test_the_commands_of_the_index_look_first_and_then_load(tmp_path):
-    folder = shutil.copytree(RECIPES, tmp_path / "recipes") / "sql"
-    blocks = re.findall(
-        r"^```sh\n(.*?)^```", (RECIPES / "README.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    look, load = blocks
-    with running_sandbox(tmp_path / "sandbox.db", record_requests=True) as sandbox:
-        looked = shell(folder, look, WORKOS_BASE_URL=sandbox.base_url)
-        assert looked.returncode == 0, looked.stderr
-        assert sandbox.requests == []
-        load = load.replace("sk_…", sandbox.api_key)
-        loaded = shell(folder, load, WORKOS_BASE_URL=sandbox.base_url)
-        assert "4 read = 4 loaded + 0 unchanged + 0 failed" in loaded.stderr
-    assert len(read_world(tmp_path / "sandbox.db").users) == 3
-
-
-@pytest.mark.parametrize(
-    "page", sorted(RECIPES.rglob("README.md")), ids=lambda page: page.parent.name
-)
-def test_what_a_page_links_to_is_there(page):
-    for link in re.findall(r"\]\(((?!http)[^)#]+)", page.read_text()):
-        assert (page.parent / link).exists(), link
-
-
 def test_a_row_that_the_tap_couldnt_read_isnt_loaded_whatever_a_map_leaves_out(tmp_path):
     """Every recipe's map ends in ``__else__: __NULL__``, which drops ``_sdc_error`` too."""
     flawed = {"mail": "ann@example.com", "_sdc_error": "users.csv, line 7: NUL bytes"}
