@@ -13,6 +13,7 @@ from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
+import target_workos_users.about  # noqa: F401 - singer-sdk finds the formatters in it
 from target_workos_users.exceptions import SettingsError, StopRun
 from target_workos_users.settings_checks import describe, with_numbers
 

@@ -207,7 +207,8 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         "state_id",
         th.StringType,
         title="State id",
-        description="The state to ask Meltano for. Default: <environment>:<tap>-to-<target>.",
+        description="The state to ask Meltano for. Default: ENVIRONMENT:TAP-to-TARGET, as Meltano "
+        "calls it.",
     ),
     th.Property(
         "validate_records",
