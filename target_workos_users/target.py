@@ -68,14 +68,14 @@ class TargetWorkosUsers(CommandLineTarget):
         self.settings = Settings.from_config(self.config)
         if self.settings.only_errors_from:
             self.settings = retry_settings(self.settings, datetime.now(UTC))
+        self._batch_files = BatchFiles(
+            self.config.get("batch_config"), self.message_reader.deserialize_record
+        )
         self.progress = Progress(self.settings, self.logger)
         self._intake = DeferredIntake(self.settings, self.progress, self._emit, self.state_file)
         self._control = RunControl(self.settings, self._intake, self.progress, self.logger)
         self.message_reader.turn = self._intake.turn
         self.message_reader.wait = self._intake.wait_for_input
-        self._batch_files = BatchFiles(
-            self.config.get("batch_config"), self.message_reader.deserialize_record
-        )
         self._states_read = 0
         self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
