@@ -13,7 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
-from singer_sdk.exceptions import InvalidJSONSchema, StreamMapConfigError
+from singer_sdk.exceptions import InvalidJSONSchema
 
 from target_workos_users.exceptions import InputError
 from target_workos_users.records import numbers
@@ -77,7 +77,7 @@ class MessageReader(MsgSpecReader):
             whole = line.endswith(b"\n")
             try:
                 self._process(line, callbacks, stats)
-            except (MalformedError, InvalidJSONSchema, StreamMapConfigError) as error:
+            except (MalformedError, InvalidJSONSchema) as error:
                 self._fail(str(error), whole=whole)
             except KeyError as error:
                 self._fail(f"the message lacks {error}", whole=whole)

@@ -114,7 +114,18 @@ def read_entry(state: State) -> Entry | None:
         return msgspec.convert(raw, Entry)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$", f"`{where}")
+        if "streams[...]" in text:  # which msgspec doesn't name
+            bad = next(filter(_is_damaged, raw["streams"].items()))[0]
+            text = text.replace("streams[...]", f"streams[{bad!r}]")
         raise CheckpointError(f"The stored checkpoint is damaged: {text}. {way_on}") from None
+
+
+def _is_damaged(stream: tuple[str, Any]) -> bool:
+    try:
+        msgspec.convert(stream[1], StoredStream)
+    except msgspec.ValidationError:
+        return True
+    return False
 
 
 def without_entry(state: State) -> State:

@@ -192,6 +192,14 @@ def test_a_damaged_one_stops_the_run_even_if_another_is_whole():
         Start.newest(state(5), [state("four")])
 
 
+def test_a_damaged_stream_is_named():
+    damaged = state(5)
+    entry = damaged["bookmarks"]["target-workos-users"]
+    entry["streams"] = {"users": {}, "staff": {"records": "many"}}
+    with pytest.raises(CheckpointError, match=r"target-workos-users.streams\['staff'\].records"):
+        read_entry(damaged)
+
+
 def test_another_environment_than_the_tap_s_bookmark_belongs_to_stops_the_run():
     moved = Start.newest(state(5, {"replication_key_value": 7}), [])
     with pytest.raises(CheckpointError, match=r"here#0.*there#1.*--full-refresh"):
