@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records.parse import OrganizationRef
+from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -134,7 +135,8 @@ def _base_url(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         raise SettingsError("base_url holds a user or a password. Give the URL without them.")
     if not host or parts.scheme not in {"http", "https"} or parts.query:
         raise SettingsError(
-            f"base_url: found {url!r}, expected a URL such as https://api.workos.com."
+            f"base_url: found {redact_text(url.partition('?')[0])!r}, expected a URL such as "
+            "https://api.workos.com."
         )
     if parts.scheme == "http" and not _is_loopback(host):
         raise SettingsError(

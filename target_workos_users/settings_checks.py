@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jsonschema.exceptions import best_match
 
+from target_workos_users.records.redaction import redact_text
 from target_workos_users.settings_schema import SETTINGS
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def describe(error: ValidationError) -> str:
     error = best_match([error]) or error  # of alternatives, the one that was meant
     path = [str(part) for part in error.absolute_path] or ["config"]
     declared = SETTINGS["properties"].get(path[0], {})
-    shown = "" if declared.get("secret") else f" found {error.instance!r:.80},"
+    shown = "" if declared.get("secret") else f" found {redact_text(repr(error.instance)):.80},"
     advice = declared.get("description", "")
     return f"{'.'.join(path)}:{shown} expected {_expected(error.schema)}. {advice}"
 

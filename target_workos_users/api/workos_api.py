@@ -25,7 +25,7 @@ from target_workos_users.api.refusals import (
     user_reason,
 )
 from target_workos_users.exceptions import AccessDenied, ApiError, Reason
-from target_workos_users.records.redaction import SECRET_COLUMNS
+from target_workos_users.records.redaction import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,7 @@ _USERS = ("user_management", "users")
 _MEMBERSHIPS = ("user_management", "organization_memberships")
 _ORGANIZATIONS = ("organizations",)
 _PAGE = 100  # the most that WorkOS lists at a time (WorkOS OpenAPI spec)
+_SHORTEST_NAME = 3  # characters; anything shorter tells nobody
 _MOST_FORBIDDEN = 5  # one 403 may be about one user (Radar), several in a row are about the key
 
 
@@ -223,7 +224,8 @@ class WorkOS:
                 request_options=self._options,
             )
         except APIError as error:
-            raise self._refused(error, body or {}, meaning) from None
+            sent = {"path": path, **(params or {}), **(body or {})}
+            raise self._refused(error, sent, meaning) from None
         except WorkOSError as error:
             raise lost_error(error) from None
         except ValueError as error:  # raised by the SDK before it sends anything
@@ -232,9 +234,13 @@ class WorkOS:
         return answer
 
     def _refused(
-        self, error: APIError, body: Mapping[str, Any], meaning: Meaning | None
+        self, error: APIError, sent: Mapping[str, Any], meaning: Meaning | None
     ) -> ApiError | AccessDenied:
-        secrets = [self._api_key, *(str(body[name]) for name in SECRET_COLUMNS & body.keys())]
+        denied = error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
+        secrets = [self._api_key, *texts_of(sent, hidden=True)]
+        if denied:  # this goes to the log, where nothing personal belongs either
+            values = texts_of([value for name, value in sent.items() if name != "path"])
+            secrets += (text for text in values if len(text) >= _SHORTEST_NAME)
         refusal = api_error(error, meaning=meaning, secrets=secrets)
         refusal.ambiguous = isinstance(error.response, Answer) and error.response.ambiguous
         if error.status_code == HTTPStatus.UNAUTHORIZED:
@@ -242,7 +248,7 @@ class WorkOS:
                 f"WorkOS refuses the API key: {refusal}. Check api_key: it must be a secret key "
                 "(sk_…) of the environment to load into, and not revoked."
             )
-        if error.status_code == HTTPStatus.FORBIDDEN and refusal.reason is Reason.REFUSED:
+        if denied and refusal.reason is Reason.REFUSED:
             self._forbidden += 1
             if self._forbidden >= _MOST_FORBIDDEN:
                 return AccessDenied(

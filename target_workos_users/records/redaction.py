@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -65,6 +65,24 @@ def redact(record: Mapping[str, Any]) -> dict[str, Any]:
 def redact_text(value: str) -> str:
     """A text fit to be shown: redacted if it seems to hold a secret, shortened if it is long."""
     return _redact_text(value, 0)
+
+
+def texts_of(value: Any, *, hidden: bool = False) -> Iterator[str]:
+    """The texts in a JSON value, at whatever depth.
+
+    Args:
+        value: The value.
+        hidden: Only those that :func:`redact` hides.
+    """
+    if isinstance(value, str):
+        if not hidden or redact_text(value) != value:
+            yield value
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from texts_of(item, hidden=hidden and _member(name, item, 0) != REDACTED)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts_of(item, hidden=hidden)
 
 
 @lru_cache(maxsize=16_384)
