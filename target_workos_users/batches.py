@@ -69,7 +69,8 @@ class BatchFiles:
         number = 0
         try:
             with self._open(url) as file:
-                for number, line in enumerate(lines(file), start=1):  # noqa: B007 - told if it fails
+                whole = filter(bytes.strip, lines(file))  # blank lines say nothing, as on stdin
+                for number, line in enumerate(whole, start=1):  # noqa: B007 - told if it fails
                     yield self._decode(line)
         except MalformedError as error:
             raise _unreadable(url, f"record {number:,} is {error}") from None

@@ -185,7 +185,7 @@ def test_stream_maps_and_left_out_streams_hold_for_batches(load, batch, sandbox)
 def test_a_manifest_may_hold_plain_paths_or_be_somewhere_else(load, sandbox, tmp_path):
     file = tmp_path / "here" / "users.jsonl"
     file.parent.mkdir()
-    file.write_text('{"email": "ann@example.com"}\n{"email": "bob@example.com"}')
+    file.write_text('{"email": "ann@example.com"}\n\n{"email": "bob@example.com"}')
     assert load(message(JSONL, file)).exit_code == 0
     elsewhere = message(JSONL, "file:///of/the/tap/users.jsonl")
     finished = load(elsewhere, batch_config={"storage": {"root": str(file.parent)}})
