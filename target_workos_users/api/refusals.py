@@ -50,12 +50,14 @@ class Refusal:
         codes: ``code`` and every ``errors[].code``.
         text: ``message`` and every ``errors[].message``, in lower case.
         creating: Whether the request was a POST.
+        readable: Whether it is WorkOS's JSON, and no page of something on the way.
     """
 
     status: int
     codes: frozenset[str]
     text: str
     creating: bool
+    readable: bool
 
 
 Meaning = Callable[[Refusal], Reason | None]
@@ -97,14 +99,10 @@ def membership_reason(refusal: Refusal) -> Reason | None:
         return Reason.INVALID_ROLE
     if refusal.status == HTTPStatus.NOT_FOUND and text.startswith("role"):
         return Reason.INVALID_ROLE
-    if (
-        codes & _MEMBER_CODES
-        or (refusal.creating and refusal.status == HTTPStatus.CONFLICT)
-        or "already a member" in text
-        or "membership already exists" in text
-    ):
+    if codes & _MEMBER_CODES or "already a member" in text or "membership already exists" in text:
         return Reason.MEMBER_EXISTS
-    return None
+    unclear = refusal.creating and refusal.status == HTTPStatus.CONFLICT
+    return Reason.CONFLICT if unclear else None
 
 
 def api_error(error: APIError, *, meaning: Meaning | None, secrets: Iterable[str]) -> ApiError:
@@ -128,6 +126,7 @@ def api_error(error: APIError, *, meaning: Meaning | None, secrets: Iterable[str
         codes=frozenset(str(item["code"]) for item in objects if item.get("code")),
         text=" ".join(str(item.get("message") or "") for item in objects).strip().lower(),
         creating=error.request_method == "POST",
+        readable=isinstance(error.response_json, Mapping),
     )
     if not isinstance(message, str) or not message:
         message = body.get("error_description") or body.get("error") or "an error without a message"
@@ -153,6 +152,7 @@ def _reason(refusal: Refusal, meaning: Meaning | None) -> Reason:
         or status in {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
         or "rate_limit_exceeded" in refusal.codes
         or (status == HTTPStatus.FORBIDDEN and "rate limit" in refusal.text)
+        or (status == HTTPStatus.NOT_FOUND and not refusal.readable)
     ):
         return Reason.GAVE_UP
     if meaning and (reason := meaning(refusal)):
@@ -176,9 +176,10 @@ class _Redactor:
         forms = {form for secret in self._secrets for form in _forms(secret)}
         patterns = [re.escape(form) for form in sorted(forms, key=len, reverse=True)]
         patterns += (
-            re.escape(secret[:_TRUNCATED]) + r"\S*"
+            re.escape(beginning) + r"\S*"
             for secret in self._secrets
             if len(secret) > _TRUNCATED
+            for beginning in _forms(secret[:_TRUNCATED])
         )
         self._pattern = re.compile("|".join(patterns) or "(?!)")
 
