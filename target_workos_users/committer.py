@@ -55,6 +55,7 @@ class Committer:
         self._organizations = organizations
         self._unsaid = False
         self._sealed = False
+        self._failed_before = self._size_before = 0  # of chunks too small to tell anything
 
     def start(self) -> None:
         """Before the first record is sent: say that a pass over the source begins.
@@ -88,6 +89,15 @@ class Committer:
             # An unchanged chunk tells nothing new, unless the tap's bookmark moved with it.
             if not chunk.unchanged or self._checkpoint.has_moved:
                 self._print_state()
+
+    def reopen(self, status: int) -> None:
+        """Records that aren't committed, and failed with this HTTP status, are unfinished again."""
+        for chunk in self.in_flight:
+            for _, records in chunk.parts:
+                for record in records:
+                    if any(error.http_status == status for error in record.errors):
+                        record.counts, record.errors = None, []
+                        chunk.unfinished += 1
 
     def commit_start(self) -> None:
         """The run is stopped half-way: commit what is finished of the oldest chunk, and say so.
@@ -134,21 +144,33 @@ class Committer:
 
     def _commit(self, number: int, parts: list[tuple[Part, list[Record]]]) -> None:
         tallies = [_tally(records) for _, records in parts]
-        failed = sum(tally[Result.FAILED] for tally in tallies)
-        size = sum(len(records) for _, records in parts)
         self._append_errors(number, parts)
-        if size >= _FAILURES_TELL_FROM and failed / size > self._settings.abort_error_rate:
-            self._sealed = True
-            raise TooManyFailures(
-                f"{failed:,} of {size:,} records of chunk {number} failed, more than "
-                f"abort_error_rate = {self._settings.abort_error_rate:g} allows. They are in "
-                f"{self._settings.errors_path}. The checkpoint stays before this chunk: mend the "
-                "cause and run again, or set abort_error_rate to 1.0 to go on all the same."
-            )
+        self._judge(number, tallies)
         for (part, records), tally in zip(parts, tallies, strict=True):
             self._checkpoint.commit(part, tally)
             self._progress.counts.commit(part.stream, records, tally)
         self._unsaid = True
+
+    def _judge(self, number: int, tallies: list[Counter[str]]) -> None:
+        """Stop if too many failed; small chunks are judged together, as soon as they tell."""
+        failed = sum(tally[Result.FAILED] for tally in tallies)
+        size = sum(tally[result] for tally in tallies for result in Result)
+        self._failed_before += failed
+        self._size_before += size
+        if self._size_before < _FAILURES_TELL_FROM:
+            return
+        together, of = self._failed_before, self._size_before
+        self._failed_before = self._size_before = 0
+        if together / of <= self._settings.abort_error_rate:
+            return
+        self._sealed = True
+        where = f"of chunk {number}" if of == size else f"up to chunk {number}"
+        raise TooManyFailures(
+            f"{together:,} of {of:,} records {where} failed, more than "
+            f"abort_error_rate = {self._settings.abort_error_rate:g} allows. They are in "
+            f"{self._settings.errors_path}. The checkpoint stays before this chunk: mend the "
+            "cause and run again, or set abort_error_rate to 1.0 to go on all the same."
+        )
 
     def _append_errors(self, number: int, parts: list[tuple[Part, list[Record]]]) -> None:
         lines = (

@@ -98,6 +98,7 @@ class Reason(StrEnum):
     USER_EXISTS = "user_exists"  # by email or by external id: the answer doesn't tell
     MEMBER_EXISTS = "member_exists"
     MEMBER_PENDING = "member_pending"
+    CONFLICT = "conflict"  # a 409 that doesn't say of what: as a rule it exists
     INVALID_ROLE = "invalid_role"
     MULTIPLE_ROLES_OFF = "multiple_roles_off"
     NOT_FOUND = "not_found"
@@ -143,7 +144,7 @@ class ApiError(TargetError):
     @property
     def retryable(self) -> bool:
         """Whether a later run may succeed with the same request."""
-        return self.reason is Reason.GAVE_UP
+        return self.reason in (Reason.GAVE_UP, Reason.CONFLICT)
 
     def as_record_error(self, error_type: ErrorType, message: str | None = None) -> RecordError:
         """The line in errors.jsonl for a record that failed on this answer.

@@ -10,15 +10,14 @@ import asyncio
 import signal
 from dataclasses import astuple
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.chunks import Chunk, Chunker, Record
 from target_workos_users.committer import Committer
 from target_workos_users.connection import Connection
-from target_workos_users.exceptions import (
-    RecordError,
-)
+from target_workos_users.exceptions import AccessDenied, RecordError
 from target_workos_users.loading.outcome import Outcome
 from target_workos_users.records.parse import parse_record
 
@@ -157,6 +156,8 @@ class Importer:
         if self._connection:
             seconds = min(self._settings.request_timeout, _MOST_SECONDS_TO_STOP)
             self._loop.run_until_complete(self._connection.drain(seconds))
+            if isinstance(self._connection.queue.failure, AccessDenied):
+                self._committer.reopen(HTTPStatus.FORBIDDEN)  # it was the key, not the records
         self._committer.commit_start()
         self._progress.counts.unfinished = sum(
             stream.read - stream.committed for stream in self._run.checkpoint.streams.values()

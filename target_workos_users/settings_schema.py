@@ -171,8 +171,8 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         th.NumberType(minimum=0, maximum=1),
         default=0.5,
         title="Abort at error rate",
-        description="Stop when a chunk of 20 records or more fails at more than this share. "
-        "1.0: never.",
+        description="Stop when a chunk fails at more than this share; chunks are judged together "
+        "until they have 20 records. 1.0: never.",
     ),
     th.Property(
         "fail_on_errors",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.api.attempt import NoAnswer, Redirected
-from target_workos_users.exceptions import ApiError, Reason, Unreachable
+from target_workos_users.exceptions import ApiError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,21 +26,16 @@ def entity(answer: Any, call: str, *, writes: bool, **expected: str) -> dict[str
     return answer
 
 
-def entities(answer: Any, call: str) -> list[dict[str, Any]]:
-    """The objects of a list answer."""
+def entities(answer: Any, call: str, **expected: str) -> list[dict[str, Any]]:
+    """The objects of a list answer, if none contradicts what was asked for."""
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise ApiError(Reason.GAVE_UP, f"{call}: WorkOS reported success without a list")
-    return [entity(item, call, writes=False) for item in answer["data"]]
+    return [entity(item, call, writes=False, **expected) for item in answer["data"]]
 
 
-def lost_error(error: WorkOSError) -> ApiError | Unreachable:
+def lost_error(error: WorkOSError) -> ApiError:
     """What to raise when the SDK had no answer to give; its cause is the transport's error."""
     match error.__cause__:
-        case NoAnswer(unreachable=True) as cause:
-            return Unreachable(
-                f"WorkOS can't be reached: {cause}. Check the network and base_url, then run "
-                "again: the import goes on from its last checkpoint."
-            )
         case NoAnswer() as cause:
             return ApiError(Reason.GAVE_UP, str(cause), ambiguous=cause.ambiguous)
         case Redirected() as cause:

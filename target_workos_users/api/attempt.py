@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
+_SERVER_ERROR = 500  # plain numbers: an enum's members cost a microsecond a request
+_NOT_FOUND = 404
+_PASSING = {408, 429}
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -31,13 +34,11 @@ class NoAnswer(TransportError):
 
     Attributes:
         ambiguous: The request may have taken effect all the same.
-        unreachable: No other request was answered either since this one was first sent.
     """
 
-    def __init__(self, message: str, *, ambiguous: bool, unreachable: bool = False) -> None:
+    def __init__(self, message: str, *, ambiguous: bool) -> None:
         super().__init__(message)
         self.ambiguous = ambiguous
-        self.unreachable = unreachable
 
 
 class Redirected(TransportError):
@@ -51,21 +52,41 @@ class Answer(HTTPResponse):
     Attributes:
         ambiguous: The request is a write that may have taken effect whatever this answer says:
             this attempt got a 5xx, or an earlier one did, or was lost after it was sent.
+        attempt: Which attempt of its request it answers, from 1.
     """
 
     ambiguous: bool = False
+    attempt: int = 1
+
+    @cached_property
+    def object(self) -> dict[str, Any] | None:
+        """Body parsed as JSON; None if it is no JSON object, as all of WorkOS's bodies are."""
+        try:
+            value = msgspec.json.decode(self.content)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether asking again may bring another: 408, 429, 5xx, and a 404 that isn't WorkOS's."""
+        status = self.status_code
+        return (
+            status >= _SERVER_ERROR
+            or status in _PASSING
+            or (status == _NOT_FOUND and self.object is None)
+        )
 
     def json(self) -> Any:
         """Body parsed as JSON.
 
         Raises:
-            ValueError: It is no JSON, or it is an error and no JSON object: the SDK fails with an
-                AttributeError on that (measured, workos 10.8.0).
+            ValueError: It is no JSON object: the SDK fails with an AttributeError on an error that
+                is another value (measured, workos 10.8.0).
         """
-        value = msgspec.json.decode(self.content)
-        if self.status_code >= HTTPStatus.BAD_REQUEST and not isinstance(value, dict):
-            raise ValueError("the body of an error is no JSON object")
-        return value
+        if self.object is None:
+            raise ValueError("the body is no JSON object")
+        return self.object
 
 
 def open_client(url: str, *, connections: int, seconds: float) -> Client:
@@ -113,7 +134,8 @@ async def send(
         seconds: The longest that it may take, from connecting to the last byte.
 
     Raises:
-        NoAnswer: With ``ambiguous`` telling whether anything was sent.
+        NoAnswer: With ``ambiguous`` telling whether anything was sent. A success that isn't JSON
+            is none of WorkOS's: something on the way has put a page of its own in its place.
     """
     request = client.request(method, url).headers(headers).timeout(_duration(seconds))
     if content is not None:
@@ -125,7 +147,11 @@ async def send(
         raise _no_answer(error, url, seconds) from None
     status = response.status
     told = _NO_HEADERS if status < HTTPStatus.MULTIPLE_CHOICES else _readable(response.headers)
-    return Answer(status, told, body, method, url)
+    answer = Answer(status, told, body, method, url)
+    empty = method == "DELETE" and not body
+    if status < HTTPStatus.MULTIPLE_CHOICES and answer.object is None and not empty:
+        raise NoAnswer(f"HTTP {status} without WorkOS's JSON", ambiguous=True)
+    return answer
 
 
 def _no_answer(error: RequestError, url: str, seconds: float) -> NoAnswer:

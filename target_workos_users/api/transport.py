@@ -43,7 +43,6 @@ class Stopped(Exception):
 
 _SERVER_ERROR = 500  # plain numbers: an enum's members cost a microsecond a request
 _TOO_MANY_REQUESTS = 429
-_RETRIED = {408, _TOO_MANY_REQUESTS}
 _REDIRECTIONS = range(300, 400)
 
 
@@ -81,7 +80,6 @@ class Transport:
         self._concurrency = concurrency
         self._backoff = backoff
         self._client: Client | None = None
-        self._answered_at = -math.inf
         self._stopping = False
         self._waiting_to_retry: set[asyncio.Timeout] = set()
 
@@ -115,7 +113,7 @@ class Transport:
         self._client = client = self._client or open_client(
             url, connections=self._concurrency, seconds=timeout
         )
-        sent_at = first_sent_at = await self._pacer.acquire(route.lane)
+        sent_at = await self._pacer.acquire(route.lane)
         ambiguous = False
         for attempt in count():
             try:
@@ -125,17 +123,15 @@ class Transport:
                 answer = await self._attempt(route, sent_at, sending)
             except NoAnswer as loss:
                 ambiguous |= route.writes and loss.ambiguous
-                used_up = attempt >= self._max_retries
-                if used_up or (ambiguous and not route.repeatable):
-                    unreachable = used_up and self._answered_at < first_sent_at
+                if attempt >= self._max_retries or (ambiguous and not route.repeatable):
                     text = f"{loss}, at attempt {attempt + 1} of {route.kind}"
-                    raise NoAnswer(text, ambiguous=ambiguous, unreachable=unreachable) from None
+                    raise NoAnswer(text, ambiguous=ambiguous) from None
                 delay = self._backoff(attempt)
             else:
                 status = answer.status_code
                 ambiguous |= route.writes and status >= _SERVER_ERROR
                 if (
-                    not _is_retried(status)
+                    not answer.is_passing
                     or attempt >= self._max_retries
                     or (ambiguous and not route.repeatable)
                 ):
@@ -144,7 +140,9 @@ class Transport:
                 refused = status == _TOO_MANY_REQUESTS
                 delay = 0.0 if refused else self._backoff(attempt)
             sent_at = await self._wait_for_retry(route, delay)
-        return replace(answer, ambiguous=True) if ambiguous else answer
+        if attempt or ambiguous:
+            return replace(answer, ambiguous=ambiguous, attempt=attempt + 1)
+        return answer
 
     def stop_retrying(self) -> None:
         """Begin no retry from now on: requests that wait for one, or come to need one, are Stopped.
@@ -191,8 +189,7 @@ class Transport:
                 stats.first_write_at = sent_at
         try:
             answer = await sending
-            self._answered_at = time.monotonic()
-            stats.seconds[route.kind] += self._answered_at - sent_at
+            stats.seconds[route.kind] += time.monotonic() - sent_at
             self._learn(route, answer, sent_at)
         except NoAnswer:
             stats.lost[route.kind] += 1
@@ -212,7 +209,7 @@ class Transport:
             self._pacer.refuse(route.lane, sent_at=sent_at, retry_after=retry_after)
             return
         self._pacer.accept(sent_at=sent_at)
-        if _is_retried(status):
+        if answer.is_passing:
             self._pacer.pause(retry_after_seconds(answer.headers))
         elif status in _REDIRECTIONS:
             host = urlsplit(answer.headers.get("Location", "")).netloc
@@ -231,7 +228,3 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float:
             return 0.0
         seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else 0.0
-
-
-def _is_retried(status: int) -> bool:
-    return status >= _SERVER_ERROR or status in _RETRIED

@@ -17,6 +17,7 @@ from workos._errors import APIError  # not exported
 
 from target_workos_users.api.answers import entities, entity, lost_error, unsendable_error
 from target_workos_users.api.attempt import Answer
+from target_workos_users.api.outage import Probe
 from target_workos_users.api.refusals import (
     Meaning,
     api_error,
@@ -55,9 +56,9 @@ class WorkOS:
 
     Every method raises :class:`.ApiError` when WorkOS refuses or isn't heard, with ``ambiguous``
     set when a write may have taken effect all the same; :class:`.AccessDenied` at a 401, and at
-    the fifth 403 without a success between; :class:`.Unreachable` when a request and all its
-    retries were lost and meanwhile no other was answered either; :class:`.Stopped` when a retry
-    was due after :meth:`.Transport.stop_retrying`.
+    the fifth 403 without a success between; :class:`.Unreachable` when a request used up its
+    retries, and then a :class:`.Probe` did so too; :class:`.Stopped` when a retry was due after
+    :meth:`.Transport.stop_retrying`.
 
     Args:
         api_key: WorkOS secret key.
@@ -78,6 +79,9 @@ class WorkOS:
             max_retries=0,
             http_client=transport,
         )
+        self._probe = Probe(
+            transport, api_key=api_key, base_url=base_url, request_timeout=request_timeout
+        )
         self._options: RequestOptions = {"timeout": request_timeout}
         self._run = secrets.token_hex(8)
         self._requests = count()
@@ -86,7 +90,11 @@ class WorkOS:
     async def create_user(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Create a user from the fields of ``POST /user_management/users``."""
         answer = await self._call("POST", _USERS, body=dict(fields), meaning=user_reason)
-        return entity(answer, "create_user", writes=True)
+        created = entity(answer, "create_user", writes=True)
+        if str(created.get("email") or fields["email"]).lower() != fields["email"].lower():
+            message = "create_user: WorkOS answered with a user of another email"
+            raise ApiError(Reason.GAVE_UP, message, ambiguous=True)
+        return created
 
     async def update_user(self, user_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Change the given fields of a user; the others stay."""
@@ -174,7 +182,7 @@ class WorkOS:
     async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:
         """A user's authentication factors, without their secrets."""
         answer = await self._call("GET", (*_USERS, user_id, "auth_factors"))
-        return entities(answer, "list_auth_factors")
+        return entities(answer, "list_auth_factors", user_id=user_id)
 
     async def enroll_totp(
         self, user_id: str, *, secret: str, issuer: str | None, user: str | None
@@ -182,7 +190,8 @@ class WorkOS:
         """Add a TOTP factor with this Base32 secret. Not retried once it may have taken effect."""
         given = {"totp_secret": secret, "totp_issuer": issuer, "totp_user": user}
         body = {"type": "totp", **{name: value for name, value in given.items() if value}}
-        answer = await self._call("POST", (*_USERS, user_id, "auth_factors"), body=body)
+        path = (*_USERS, user_id, "auth_factors")
+        answer = await self._call("POST", path, body=body, repeatable=False)
         if isinstance(answer, dict):  # WorkOS's emulator doesn't wrap it
             answer = answer.get("authentication_factor", answer)
         return entity(answer, "enroll_totp", writes=True, user_id=user_id)
@@ -208,8 +217,33 @@ class WorkOS:
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
         meaning: Meaning | None = None,
+        repeatable: bool = True,
     ) -> Any:
-        """The JSON of a successful answer; None if it was no JSON.
+        """The JSON of a successful answer; asked once more where only an outage was in the way."""
+        try:
+            return await self._ask(method, path, params=params, body=body, meaning=meaning)
+        except ApiError as error:
+            if error.reason is not Reason.GAVE_UP or (error.ambiguous and not repeatable):
+                raise
+            if not await self._probe.outage_is_over(path, error):
+                raise
+            ambiguous = error.ambiguous
+        try:
+            return await self._ask(method, path, params=params, body=body, meaning=meaning)
+        except ApiError as error:
+            error.ambiguous |= ambiguous
+            raise
+
+    async def _ask(
+        self,
+        method: str,
+        path: Sequence[str],
+        *,
+        params: dict[str, Any] | None,
+        body: dict[str, Any] | None,
+        meaning: Meaning | None,
+    ) -> Any:
+        """The JSON of a successful answer; None if it has no body.
 
         Errors are raised without the SDK's, whose text quotes WorkOS unredacted.
         """

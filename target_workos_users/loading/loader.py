@@ -61,7 +61,7 @@ class Loader:
             recent=recent,
             delays=delays,
         )
-        self._memberships = Memberships(api, organizations)
+        self._memberships = Memberships(api, organizations, delays=delays)
 
     async def load(self, row: UserRow) -> Outcome:
         """Load one row.

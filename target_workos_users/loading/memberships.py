@@ -12,6 +12,7 @@ from target_workos_users.exceptions import (
     RecordError,
     TargetError,
 )
+from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
 from target_workos_users.loading.outcome import Outcome, Tally
 from target_workos_users.loading.roles import RoleRequest
 
@@ -39,11 +40,19 @@ class Memberships:
     Args:
         api: WorkOS.
         organizations: Resolves an organization anew that was deleted in WorkOS in the meantime.
+        delays: Seconds between look-ups of a membership that WorkOS says exists.
     """
 
-    def __init__(self, api: WorkOS, organizations: OrganizationCache) -> None:
+    def __init__(
+        self,
+        api: WorkOS,
+        organizations: OrganizationCache,
+        *,
+        delays: Sequence[float] = LOOKUP_DELAYS,
+    ) -> None:
         self._api = api
         self._organizations = organizations
+        self._delays = delays
         self._multiple_roles = True  # until WorkOS says that the environment has them off
 
     async def ensure(
@@ -91,7 +100,7 @@ class Memberships:
         if status == "pending":
             raise _pending(outcome)
         if found is not None and status != "inactive":
-            await self._complete(row, user, outcome, found)
+            await self._complete(row, outcome, found)
             return
         roles = RoleRequest(row.role_slugs)
         try:
@@ -114,30 +123,38 @@ class Memberships:
         """The membership exists, or an answer was lost and it may."""
         if error.reason is Reason.MEMBER_PENDING:
             raise _pending(outcome, error) from error
-        found = None
         exists = error.reason is Reason.MEMBER_EXISTS
-        if error.ambiguous:
-            # A fresh user's can only be of an earlier attempt of ours.
-            found = None if exists and user.fresh else await self._find(user, outcome)
-            exists = exists or (found or {}).get("status") == "active"
-            if exists and (found is None or _slugs(found).keys() >= set(roles.sent)):
-                outcome.tallies.append(Tally.MEMBERSHIPS)
-                roles.report(outcome)
-                return
-        if not exists:
+        if not (exists or error.ambiguous or error.reason is Reason.CONFLICT):
             raise error
-        await self._complete(row, user, outcome, found)
+        # A fresh user's can only be of an earlier attempt of ours; without roles any will do.
+        settled = exists and (not row.role_slugs or (error.ambiguous and user.fresh))
+        found = None if settled else await self._look(user, outcome, error)
+        if error.ambiguous and (found is None or _slugs(found).keys() >= set(roles.sent)):
+            outcome.tallies.append(Tally.MEMBERSHIPS)
+            roles.report(outcome)
+        elif found is not None:
+            await self._complete(row, outcome, found)
+        else:
+            outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
 
-    async def _complete(
-        self, row: UserRow, user: LoadedUser, outcome: Outcome, found: Membership | None = None
-    ) -> None:
+    async def _look(self, user: LoadedUser, outcome: Outcome, error: ApiError) -> Membership:
+        """The membership that is said to exist, or that may have been made all the same.
+
+        Raises:
+            ApiError: There is none: ``error``.
+        """
+        exists = error.reason is Reason.MEMBER_EXISTS
+        said = exists or error.reason is Reason.CONFLICT
+        found = await eventually(lambda: self._find(user, outcome), self._delays if said else ())
+        if found is None or not (exists or found.get("status") == "active"):
+            raise error
+        return found
+
+    async def _complete(self, row: UserRow, outcome: Outcome, found: Membership) -> None:
         """An active membership exists: add the roles that it lacks."""
         outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
-        if not row.role_slugs:
-            return
-        found = found or await self._find(user, outcome)
-        held = _slugs(found or {})
-        if found is None or held.keys() >= set(row.role_slugs):
+        held = _slugs(found)
+        if held.keys() >= set(row.role_slugs):
             return
         roles = RoleRequest([slug for slug in row.role_slugs if slug not in held], tuple(held))
         membership_id = found["id"]

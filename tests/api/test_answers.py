@@ -5,7 +5,7 @@ from workos import WorkOSError
 
 from target_workos_users.api.answers import entities, entity, lost_error, unsendable_error
 from target_workos_users.api.attempt import NoAnswer, Redirected
-from target_workos_users.exceptions import ApiError, Reason, Unreachable
+from target_workos_users.exceptions import ApiError, Reason
 
 
 def sdk_error(cause):
@@ -38,12 +38,9 @@ def test_a_list_without_objects_is_no_success(answer):
         entities(answer, "list_memberships")
 
 
-def test_a_lost_request_is_unreachable_or_given_up():
-    lost = NoAnswer("connection lost", ambiguous=True)
-    nobody = NoAnswer("can't connect", ambiguous=False, unreachable=True)
-    error = lost_error(sdk_error(lost))
+def test_a_lost_request_is_worth_another_run():
+    error = lost_error(sdk_error(NoAnswer("connection lost", ambiguous=True)))
     assert (error.reason, error.ambiguous, error.retryable) == (Reason.GAVE_UP, True, True)
-    assert isinstance(lost_error(sdk_error(nobody)), Unreachable)
 
 
 def test_a_redirect_is_refused_and_points_to_base_url():

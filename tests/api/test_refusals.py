@@ -112,6 +112,7 @@ MULTIPLE_OFF = "Multiple roles is not enabled for this environment."
         (422, answer(message=MULTIPLE_OFF), Reason.MULTIPLE_ROLES_OFF),
         (404, answer("entity_not_found", "Organization not found: 'org_1'."), Reason.NOT_FOUND),
         (422, answer(errors=[{"code": "user_id_string_required"}]), Reason.REFUSED),
+        (409, answer("conflict", "Try again."), Reason.CONFLICT),
     ],
 )
 def test_what_is_in_the_way_of_a_membership_is_known_in_every_variant(status, body, reason):
@@ -129,6 +130,7 @@ def test_what_is_in_the_way_of_a_membership_is_known_in_every_variant(status, bo
         (500, answer("user_creation_error")),
         (502, b"<html>Bad gateway</html>"),
         (522, b""),
+        (404, b"<html>Not found</html>"),
     ],
 )
 def test_what_may_work_later_is_retryable(status, body, meaning):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import traceback
 
 import pytest
@@ -11,6 +12,7 @@ from tests.scripted_server import Drop, Reply, ScriptedServer
 
 KEY = "sk_test_0123456789abcdef"
 USER = {"id": "user_1", "email": "a@b.c", "external_id": "x"}
+NEW = {"email": "a@b.c"}
 USER_EXISTS = {
     "code": "user_creation_error",
     "message": "Could not create user.",
@@ -201,55 +203,100 @@ async def test_an_enrollment_whose_answer_was_lost_is_ambiguous_and_sent_once():
 @pytest.mark.parametrize(("first", "ambiguous"), [(Drop(), True), (Reply(502, b"<html>"), True)])
 async def test_existing_after_a_lost_answer_may_be_our_own_work(first, ambiguous):
     async with Api(first, Reply(400, USER_EXISTS)) as api:
-        error = await failure(api.create_user({"email": "a@b.c"}))
+        error = await failure(api.create_user(NEW))
     assert (error.reason, error.ambiguous) == (Reason.EMAIL_EXISTS, ambiguous)
 
 
 async def test_existing_at_the_first_attempt_is_not_our_work():
     async with Api(Reply(400, USER_EXISTS)) as api:
-        error = await failure(api.create_user({"email": "a@b.c"}))
+        error = await failure(api.create_user(NEW))
     assert (error.reason, error.ambiguous) == (Reason.EMAIL_EXISTS, False)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>OK</html>", b"[]", b"{}", b'{"id": "user_2"}'])
 async def test_a_success_that_makes_no_sense_is_ambiguous(body):
-    async with Api(default=Reply(200, body)) as api:
+    async with Api(*[Reply(200, body)] * 3) as api:
         error = await failure(api.update_user("user_1", {"name": "Z"}))
     assert (error.reason, error.ambiguous) == (Reason.GAVE_UP, True)
 
 
-async def test_a_server_error_to_the_end_gives_up():
-    async with Api(default=Reply(503, b"<html>")) as api:
+async def test_the_user_of_another_email_is_not_the_one_that_was_created():
+    async with Api(Reply(201, USER)) as api:
+        error = await failure(api.create_user({"email": "z@b.c"}))
+    assert (error.reason, error.ambiguous) == (Reason.GAVE_UP, True)
+
+
+async def test_the_factors_of_another_user_are_no_answer():
+    async with Api(page({"id": "auth_factor_1", "user_id": "user_2"})) as api:
+        assert (await failure(api.list_auth_factors("user_1"))).reason is Reason.GAVE_UP
+
+
+async def test_a_request_that_fails_alone_is_given_up_after_a_look():
+    async with Api(*[Reply(503, b"<html>")] * 3, *[ok(USER), *[Reply(503)] * 3]) as api:
         error = await failure(api.get_organization("org_1"))
         assert (error.reason, error.status, error.ambiguous) == (Reason.GAVE_UP, 503, False)
-        error = await failure(api.create_user({"email": "a@b.c"}))
+        error = await failure(api.create_user(NEW))
     assert (error.reason, error.ambiguous) == (Reason.GAVE_UP, True)
+    requests = [request.split("?")[0] for request in api.server.requests]
+    assert requests == [
+        *["GET /organizations/org_1"] * 3,
+        "GET /organizations",
+        *["POST /user_management/users"] * 3,
+        "GET /user_management/users",
+    ]
+
+
+@pytest.mark.parametrize("reply", [Reply(503), Reply(429), Reply(404, b"<html>"), Drop()])
+async def test_an_api_that_answers_nothing_stops_the_run(reply):
+    async with Api(default=reply) as api:
+        with pytest.raises(Unreachable, match=r"can't be reached: .*; then .* at attempt 3 of GET"):
+            await api.create_user(NEW)
+    assert len(api.server.received) == 6
+
+
+async def test_a_request_is_sent_once_more_after_an_outage():
+    async with Api(*[Reply(503)] * 5, page(), Reply(400, USER_EXISTS)) as api:
+        error = await failure(api.create_user(NEW))
+    assert (error.reason, error.ambiguous) == (Reason.EMAIL_EXISTS, True)
+    assert [request[:4] for request in api.server.requests] == [
+        *["POST"] * 3,
+        *["GET "] * 3,
+        "POST",
+    ]
+
+
+async def test_requests_that_fail_at_a_time_share_one_look():
+    async with Api(default=Reply(503)) as api:
+        calls = [api.create_user(NEW) for _ in range(5)]
+        results = await asyncio.gather(*calls, return_exceptions=True)
+    assert {type(result) for result in results} == {Unreachable}
+    assert sum(request.startswith("GET") for request in api.server.requests) == 3
 
 
 async def test_a_401_stops_the_run_and_names_the_setting():
     async with Api(Reply(401, {"message": "Unauthorized"})) as api:
         with pytest.raises(AccessDenied, match=r"Unauthorized \(HTTP 401\).*api_key"):
-            await api.create_user({"email": "a@b.c"})
+            await api.create_user(NEW)
 
 
 async def test_the_fifth_403_without_a_success_between_stops_the_run():
     forbidden = Reply(403, {"message": "Forbidden"})
     async with Api(*[forbidden] * 4, ok(USER), default=forbidden) as api:
         for _ in range(4):
-            assert (await failure(api.create_user({}))).reason is Reason.REFUSED
-        await api.create_user({})
+            assert (await failure(api.create_user(NEW))).reason is Reason.REFUSED
+        await api.create_user(NEW)
         for _ in range(4):
-            assert (await failure(api.create_user({}))).reason is Reason.REFUSED
+            assert (await failure(api.create_user(NEW))).reason is Reason.REFUSED
         with pytest.raises(AccessDenied, match="5 requests in a row"):
-            await api.create_user({})
+            await api.create_user(NEW)
 
 
 async def test_a_dead_server_stops_the_run():
     async with Api(ok(USER)) as api:
-        await api.create_user({})
+        await api.create_user(NEW)
         await api.server.__aexit__()
-        with pytest.raises(Unreachable, match="can't be reached"):
-            await api.create_user({})
+        with pytest.raises(Unreachable, match="can't be reached: can't connect to 127"):
+            await api.create_user(NEW)
 
 
 async def test_a_redirect_is_an_error_that_points_to_base_url():

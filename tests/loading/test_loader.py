@@ -221,12 +221,26 @@ async def test_a_user_that_workos_refuses_is_one_error_and_later_rows_try_themse
     assert workos.members == {("ann@example.com", "acme"): {"member"}}
 
 
-async def test_an_outage_is_an_error_worth_another_run(workos):
-    workos.sandbox.faults = failing(USERS, 503, count=None)
+async def test_a_record_that_is_always_refused_with_a_503_is_an_error_worth_another_run(workos):
+    workos.sandbox.faults = failing(USERS, 503, method="POST", count=None)
     outcome = await workos.loader().load(row())
     assert [(each.error_type, each.retryable) for each in outcome.errors] == [
         (ErrorType.USER_CREATE, True)
     ]
+
+
+async def test_a_conflict_that_names_no_cause_is_no_membership_until_one_is_found(workos):
+    conflict = '{"message":"Conflict."}'
+    workos.sandbox.faults = failing(MEMBERSHIPS, 409, conflict, method="POST")
+    outcome = await workos.loader().load(row(organization=ACME))
+    assert [(each.error_type, each.retryable) for each in outcome.errors] == [
+        (ErrorType.MEMBERSHIP_CREATE, True)
+    ]
+    outcome = await workos.loader(**OLD).load(row(organization=ACME))
+    assert (outcome.result, outcome.tallies) == (Result.EXISTING, [Tally.MEMBERSHIPS])
+    workos.sandbox.faults = failing(MEMBERSHIPS, 409, conflict, method="POST")
+    outcome = await workos.loader(**OLD).load(row(organization=ACME))
+    assert outcome.tallies == [Tally.MEMBERSHIPS_EXISTING]
 
 
 async def test_a_refused_key_stops_the_run(workos):

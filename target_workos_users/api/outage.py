@@ -1,0 +1,83 @@
+"""Tells a request that fails from an API that is down."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from target_workos_users.api.attempt import NoAnswer, Redirected
+from target_workos_users.exceptions import Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_workos_users.api.transport import Transport
+    from target_workos_users.exceptions import ApiError
+
+
+class Probe:
+    """Asks WorkOS for something cheap when a request has used up its retries.
+
+    A record that WorkOS answers with a 500 every time is one error line. An outage is none, however
+    many records it meets: the run stops. From inside one request the two look the same.
+
+    Args:
+        transport: Sends it, with retries.
+        api_key: WorkOS secret key.
+        base_url: Where the API is.
+        request_timeout: Seconds for one attempt.
+    """
+
+    def __init__(
+        self, transport: Transport, *, api_key: str, base_url: str, request_timeout: float
+    ) -> None:
+        self._transport = transport
+        self._headers = {"Authorization": f"Bearer {api_key}"}
+        self._base_url = base_url.rstrip("/")
+        self._request_timeout = request_timeout
+        self._asking: dict[str, asyncio.Task[bool]] = {}
+
+    async def outage_is_over(self, path: Sequence[str], error: ApiError) -> bool:
+        """Whether WorkOS was down until now; if it was up, ``error`` is the request's own.
+
+        Requests that fail at a time share one look.
+
+        Args:
+            path: Of the request that failed.
+            error: What became of it.
+
+        Raises:
+            Unreachable: WorkOS is down.
+            Stopped: :meth:`.Transport.stop_retrying` was called meanwhile.
+        """
+        collection = "organizations" if path[0] == "organizations" else "user_management/users"
+        if collection not in self._asking:
+            task = asyncio.create_task(self._ask(f"/{collection}", error))
+            self._asking[collection] = task
+            task.add_done_callback(lambda _: self._asking.pop(collection))
+        return await asyncio.shield(self._asking[collection])
+
+    async def _ask(self, path: str, error: ApiError) -> bool:
+        try:
+            answer = await self._transport.request(
+                "GET",
+                f"{self._base_url}{path}?limit=1",
+                headers=self._headers,
+                content=None,
+                timeout=self._request_timeout,
+            )
+        except NoAnswer as loss:
+            raise _unreachable(error, str(loss)) from None
+        except Redirected:
+            return False
+        if answer.is_passing:
+            what = f"HTTP {answer.status_code}, at attempt {answer.attempt} of GET {path}"
+            raise _unreachable(error, what)
+        return answer.attempt > 1
+
+
+def _unreachable(error: ApiError, what: str) -> Unreachable:
+    return Unreachable(
+        f"WorkOS can't be reached: {error}; then {what}. Check its status page, the network and "
+        "base_url, then run again: the import goes on from its last checkpoint."
+    )
