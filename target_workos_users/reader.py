@@ -17,6 +17,7 @@ from singer_sdk.exceptions import InvalidJSONSchema
 
 from target_workos_users.exceptions import InputError
 from target_workos_users.records import numbers
+from target_workos_users.records.parse import INTACT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,10 +209,9 @@ def _read_leniently(line: str | bytes) -> Any:
             for name, value in message["record"].items()
             if _without_surrogates({name: value}) != {name: value}
         ]
-        if columns:
-            replaced["record"]["_sdc_error"] = _NO_UNICODE.format(
-                columns=", ".join(map(ascii, columns[:5]))
-            )
+        if columns and not message["record"].get("_sdc_error"):
+            why = _NO_UNICODE.format(columns=", ".join(map(ascii, columns[:5])))
+            replaced["record"] |= {INTACT: True, "_sdc_error": why}
     return replaced
 
 

@@ -20,7 +20,7 @@ from target_workos_users.intake import DeferredIntake
 from target_workos_users.mapping import columns_used, map_record, metadata_prefix
 from target_workos_users.progress.progress import Progress
 from target_workos_users.reader import LINES_PER_TURN, MalformedError, MessageReader
-from target_workos_users.records.parse import KNOWN_COLUMNS
+from target_workos_users.records.parse import INTACT, KNOWN_COLUMNS
 from target_workos_users.records.redaction import is_plain
 from target_workos_users.run_control import RunControl
 from target_workos_users.settings import Settings
@@ -174,6 +174,7 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def _add(self, stream_map: StreamMap, record: dict[str, Any]) -> None:
         """Map a record, and hand it on."""
+        flawed = "_sdc_error" in record
         mapped, problem = map_record(stream_map, record)
         if mapped is None:
             return
@@ -184,7 +185,8 @@ class TargetWorkosUsers(CommandLineTarget):
         if not problem and record.keys() - KNOWN_COLUMNS - self._told_columns:
             self._warn_of_columns(stream_map, record.keys() | sink.schema["properties"].keys())
         if problem := problem or sink.problem(record):
-            record = {**record, "_sdc_error": problem}
+            intact = {} if flawed else {INTACT: True}
+            record = {**record, **intact, "_sdc_error": problem}
         self._intake.add(name, record)
         sink.record_counter_metric.increment()
 
@@ -199,9 +201,9 @@ class TargetWorkosUsers(CommandLineTarget):
                 else "<a name that isn't shown>"
                 for name in names[:20]
             ) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
-            if "email" not in columns:
+            if any("@" in name for name in names):
                 # A file without a header makes its first user's data the names of columns.
-                shown = f"{len(names):,}, not shown since there is no column email: no header?"
+                shown = f"{len(names):,}, not shown since one is an address: is there no header?"
             self.logger.warning(
                 "Stream %r has columns that aren't known and are ignored: %s.",
                 stream_map.stream_alias,

@@ -32,6 +32,11 @@ __all__ = [
     "show_record",
 ]
 
+INTACT = "_sdc_intact"
+"""Beside an ``_sdc_error`` of this target's own: each value stands under its own name."""
+
+_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
+
 KNOWN_COLUMNS = SECRET_COLUMNS | {
     "email",
     "first_name",
@@ -123,13 +128,30 @@ class UserRow:
 
 
 def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record fit for errors.jsonl: redacted, with at most 100 unknown columns."""
-    unknown = [name for name in record if name not in KNOWN_COLUMNS and name != "_sdc_error"]
-    left_out = set(unknown[MAX_COLUMNS:])
+    """A record fit for errors.jsonl: redacted, with at most 100 unknown columns.
+
+    Of a row that the tap couldn't read whole nothing is shown but an address: a field too many or
+    too few puts the password under another column's name. And of a file without a header no
+    column: their names are its first user's data.
+    """
+    if record.get("_sdc_error") and not record.get(INTACT):
+        record = {
+            name: value if name.startswith("_sdc_") or _is_address(name, value) else REDACTED
+            for name, value in record.items()
+            if value not in (None, "")
+        }
+    own = {*KNOWN_COLUMNS, "_sdc_error", INTACT}
+    unknown = [name for name in record if name not in own]
+    kept = 0 if any("@" in name for name in unknown) else MAX_COLUMNS
+    left_out = {INTACT, *unknown[kept:]}
     shown = redact({name: value for name, value in record.items() if name not in left_out})
-    if left_out:
-        shown["_sdc_left_out"] = f"{len(left_out):,} more columns"
+    if more := unknown[kept:]:
+        shown["_sdc_left_out"] = f"{len(more):,} more columns"
     return shown
+
+
+def _is_address(name: str, value: Any) -> bool:
+    return name == "email" and isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
 def parse_record(

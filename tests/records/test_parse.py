@@ -385,3 +385,19 @@ def test_the_record_shown_in_the_docs_loads():
     row = parse_record(record)
     assert row.role_slugs == ("admin", "billing")
     assert row.fields["metadata"] == {"plan": "pro"}
+
+
+def test_of_a_row_that_the_tap_could_not_read_whole_only_an_address_is_shown():
+    """With a field too few or too many, the password is in any column."""
+    record = {"email": "a@b.co", "first_name": "hunter2", "name": "", "_sdc_error": "2 of 3 fields"}
+    assert show_record(record) == {
+        "email": "a@b.co",
+        "first_name": "[redacted]",
+        "_sdc_error": "2 of 3 fields",
+    }
+    assert show_record({**record, "email": "P@ssw0rd"})["email"] == "[redacted]"
+
+
+def test_a_record_that_the_target_itself_finds_fault_with_is_shown():
+    record = {"email": "a@b.co", "first_name": "Ann", "_sdc_error": "first_name: …"}
+    assert show_record({**record, "_sdc_intact": True}) == record
