@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+pytest.register_assert_rewrite("tests.faults.lab", "tests.faults.source")
+
+from tests.faults import source  # noqa: E402 - after the line above
+from tests.faults.lab import open_lab  # noqa: E402
+
+endings: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory):
+    return source.make_template(tmp_path_factory.mktemp("template") / "sandbox.db")
+
+
+@pytest.fixture
+def lab(template):
+    with open_lab(template) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def count_ending():
+    """Counts how a case of the matrix ended; the counts are printed at the end."""
+
+    def count(ending):
+        endings[ending] += 1
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter):
+    if endings:
+        counts = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common())
+        terminalreporter.write_line(f"fault matrix: {endings.total():,} cases: {counts}")
