@@ -120,8 +120,9 @@ def test_what_the_server_repeats_is_not_passed_on(echo, status, html):
     assert server.seen[0]["Authorization"] == f"Bearer {canaries.API_KEY}"
     assert watch.errors()
     assert (status in {401, 403}) == ("WorkOS refuse" in said.err)
-    watch.tool("errors", "errors.jsonl", "--csv", "table.csv")
-    watch.tool("report", "summary.json", "--out", "report.html")
+    if status == 422:
+        watch.tool("errors", "errors.jsonl", "--csv", "table.csv")
+        watch.tool("report", "summary.json", "--out", "report.html")
 
 
 def test_a_redirect_to_another_host_takes_no_key_there(echo):
@@ -165,9 +166,9 @@ def test_a_signal_and_the_run_after_it(watch, number):
     "settings",
     [
         {"api_key": f"{canaries.API_KEY} {canaries.PASSWORD}", "sandbox_path": None},
-        {"api_key": {"key": canaries.API_KEY}},
         {"base_url": f"https://user:{canaries.PROXY_PASSWORD}@workos.example"},
         *slow(
+            {"api_key": {"key": canaries.API_KEY}},
             {"base_url": f"http://workos.example/?key={canaries.API_KEY}"},
             {"base_url": canaries.API_KEY},
             {"batch_size_rows": canaries.API_KEY},
@@ -243,10 +244,10 @@ target.main()
 @pytest.mark.parametrize(
     "place",
     [
-        "target_workos_users.importer:parse_record",
         "target_workos_users.api.transport:send",
-        "target_workos_users.errors.file:ErrorsFile.append",
         *slow(
+            "target_workos_users.importer:parse_record",
+            "target_workos_users.errors.file:ErrorsFile.append",
             "target_workos_users.loading.loader:Loader.load",
             "target_workos_users.loading.organizations:OrganizationCache._ask",
             "target_workos_users.checkpoint.checkpoint:Checkpoint.state",
