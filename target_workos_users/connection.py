@@ -54,10 +54,8 @@ async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | No
     """A pacer that shares the rate limit with all jobs of one destination, if that is set."""
     if not settings.rate_limit_redis_url:
         return None
-    from target_workos_users.api.shared_limit import (  # noqa: PLC0415 - an optional extra
-        Bookings,
-        SharedPacer,
-    )
+    from target_workos_users.api.bookings import Bookings  # noqa: PLC0415 - an optional extra
+    from target_workos_users.api.shared_limit import SharedPacer  # noqa: PLC0415 - as above
 
     rate_limit, name = settings.rate_limit, destination(settings)
     bookings = await Bookings.open(settings.rate_limit_redis_url, name, rate_limit=rate_limit)

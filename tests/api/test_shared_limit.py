@@ -11,9 +11,10 @@ from contextlib import asynccontextmanager
 import pytest
 from redis.asyncio import Redis
 
-from target_workos_users.api import shared_limit
+from target_workos_users.api import bookings as redis_bookings
+from target_workos_users.api.bookings import Bookings
 from target_workos_users.api.pacing import Lane
-from target_workos_users.api.shared_limit import Bookings, SharedPacer
+from target_workos_users.api.shared_limit import SharedPacer
 from target_workos_users.exceptions import SharedLimitLost
 from tests.redis_server import running_redis
 from tests.virtual_time import most_in_a_window
@@ -183,7 +184,7 @@ async def test_a_canceled_request_leaves_its_turn_to_the_next_one(port):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    monkeypatch.setattr(shared_limit, "_PATIENCE", 0.3)
+    monkeypatch.setattr(redis_bookings, "_PATIENCE", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")
