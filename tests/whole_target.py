@@ -108,13 +108,16 @@ class _Collect(logging.Handler):
         self._log.append((record.levelname, record.getMessage()))
 
 
-def run_target(config: dict[str, Any], messages: Path, errors: Path) -> Finished:
+def run_target(
+    config: dict[str, Any], messages: Path, errors: Path, state_file: Path | None = None
+) -> Finished:
     """Run the target in this process, with a file on its stdin.
 
     Args:
         config: Its settings.
         messages: The file with the Singer messages.
         errors: Where its errors file is.
+        state_file: What ``--state`` names.
     """
     log: list[tuple[str, str]] = []
     handler = _Collect(log)
@@ -125,7 +128,7 @@ def run_target(config: dict[str, Any], messages: Path, errors: Path) -> Finished
     stdout = io.StringIO()
     try:
         with messages.open(encoding="utf-8") as file, contextlib.redirect_stdout(stdout):
-            exit_code = TargetWorkosUsers(config=config).run(file)
+            exit_code = TargetWorkosUsers(config=config, state_file=state_file).run(file)
     finally:
         logger.removeHandler(handler)
         logger.setLevel(before[0])

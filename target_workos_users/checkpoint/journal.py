@@ -157,7 +157,7 @@ def _lines(path: Path, lineage: str) -> Iterator[_Header | _Mark | _Done]:
         yield head
         for line in lines:
             yield _read_line(line)
-    except (OSError, ValueError):  # none there, empty, or torn by a crash of the machine
+    except (OSError, ValueError, RecursionError):  # none there, empty, or torn by a crash
         return
 
 

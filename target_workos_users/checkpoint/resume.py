@@ -99,6 +99,8 @@ def _parse_state(content: bytes) -> State:
     except msgspec.DecodeError:
         lines = [line for line in content.splitlines() if line.strip()]
         state = msgspec.json.decode(lines[-1] if lines else b"", type=State)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     for wrapper in ("singer_state", "completed"):
         if isinstance(state.get(wrapper), dict):
             return _parse_state(msgspec.json.encode(state[wrapper]))

@@ -55,7 +55,7 @@ class Run:
             version=VERSION, lineage=secrets.token_hex(4), destination=destination
         )
         self.begins = all(stream.complete for stream in entry.streams.values())
-        if self.begins:
+        if self.begins or not entry.started:
             # A new pass: users of the earlier ones are there before it, to be updated or refused.
             entry.started = now("milliseconds")
         mark = fingerprint(entry, start.tap_state)

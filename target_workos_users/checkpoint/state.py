@@ -10,6 +10,7 @@ So the target keeps an entry of its own there::
 from __future__ import annotations
 
 import hashlib
+from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -28,6 +29,8 @@ _NO_BOOKMARK = frozenset(
         "context",
     }
 )
+
+_Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 Chunk = tuple[int, str]
 """Number of records, and their digest."""
@@ -111,13 +114,16 @@ def read_entry(state: State) -> Entry | None:
         )
         raise CheckpointError(message)
     try:
-        return msgspec.convert(raw, Entry)
+        entry = msgspec.convert(raw, Entry)
+        for when in filter(None, (entry.started, entry.updated)):
+            msgspec.convert(when, _Time)
     except msgspec.ValidationError as error:
         text = str(error).replace("`$", f"`{where}")
         if "streams[...]" in text:  # which msgspec doesn't name
             bad = next(filter(_is_damaged, raw["streams"].items()))[0]
             text = text.replace("streams[...]", f"streams[{bad!r}]")
         raise CheckpointError(f"The stored checkpoint is damaged: {text}. {way_on}") from None
+    return entry
 
 
 def _is_damaged(stream: tuple[str, Any]) -> bool:

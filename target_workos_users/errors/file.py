@@ -6,12 +6,13 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
 from target_workos_users.files import is_intact, private_open, write_all
+from target_workos_users.records import numbers
 from target_workos_users.records.parse import show_record
 from target_workos_users.records.redaction import redact_text
 
@@ -166,20 +167,20 @@ class ErrorLine(msgspec.Struct):
     """A line of errors.jsonl, as far as it is read again.
 
     Attributes:
-        record: The redacted record, still JSON.
+        record: The redacted record.
     """
 
     stream: str
-    record_number: int
+    record_number: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     error_type: str
     error_message: str
     retryable: bool = False
     http_status: int | None = None
     workos_code: str | None = None
-    record: msgspec.Raw = msgspec.Raw(b"{}")
+    record: dict[str, Any] = {}
 
 
-_decode_line = msgspec.json.Decoder(ErrorLine).decode
+_decode_line = msgspec.json.Decoder(ErrorLine, float_hook=numbers.decimal).decode
 
 
 def read_errors(path: Path) -> Iterator[ErrorLine]:
@@ -197,7 +198,7 @@ def read_errors(path: Path) -> Iterator[ErrorLine]:
                     yield _decode_line(line)
     except OSError as error:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
         raise SettingsError(
             f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _OWN_COLUMNS = ("stream", "record_number", "error_type", "error_message", "retryable")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def write_table(errors: Path, table: Path) -> int:
@@ -41,7 +41,7 @@ def write_table(errors: Path, table: Path) -> int:
     """
     columns: dict[str, None] = {}
     for line in read_errors(errors):
-        columns.update(dict.fromkeys(_decode(line.record)))
+        columns.update(dict.fromkeys(line.record))
     names = [f"record_{name}" if name in _OWN_COLUMNS else name for name in columns]
     rows = 0
     try:
@@ -60,13 +60,12 @@ def write_table(errors: Path, table: Path) -> int:
 
 
 def _row(line: ErrorLine, columns: dict[str, None]) -> list[str]:
-    record = _decode(line.record)
     own = (getattr(line, name) for name in _OWN_COLUMNS)
-    return [*map(_cell, own), *(_cell(record.get(name)) for name in columns)]
+    return [*map(_cell, own), *(_cell(line.record.get(name)) for name in columns)]
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    text = value if isinstance(value, str) else _encode(value).decode()
     return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text

@@ -222,7 +222,7 @@ def read_summary(path: Path) -> Summary:
         return msgspec.json.decode(path.read_bytes(), type=Summary)
     except OSError as error:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(
             f"{path} is no summary ({error}). Expected the file that summary_path named."
         ) from None

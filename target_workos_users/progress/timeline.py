@@ -112,7 +112,7 @@ def read_timeline(path: Path) -> Iterator[ChunkLine]:
             for line in file:
                 try:
                     yield decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError):
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                     continue
     except OSError as error:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None

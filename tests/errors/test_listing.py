@@ -124,7 +124,7 @@ def test_a_missing_file_is_refused_in_a_sentence(tmp_path):
 def test_memory_is_flat_in_the_number_of_lines(tmp_path):
     def peak(lines):
         error = RecordError(ErrorType.USER_CREATE, "user_01HXYZABCDEF failed", http_status=400)
-        records = ((n, {"email": f"u{n}@example.com"}, error) for n in range(lines))
+        records = ((n, {"email": f"u{n}@example.com"}, error) for n in range(1, lines + 1))
         path = write(tmp_path / f"{lines}.jsonl", records)
         tracemalloc.start()
         assert read_listing(path).records == lines
