@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.markdown import Block
 
 pytest.importorskip("meltano")
+pytestmark = pytest.mark.xdist_group("documents")  # one copy of the project for all
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("docs", "plugins", "sample_data", "target_workos_users", "meltano.yml", "pyproject.toml")
@@ -219,15 +220,19 @@ def test_the_next_ones_look_around_load_into_workos_resume_and_retry(reader, rea
 # What needn't be run
 
 
+def headings(path: Path) -> set[str]:
+    """Of a Markdown file, as links name them."""
+    titles = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in titles}
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_what_it_links_to_is_there(file):
     text = (ROOT / file).read_text()
-    for link in re.findall(r"\]\(((?!http)[^)#]+)", text):
-        assert (ROOT / file).parent.joinpath(link).exists(), link
-    for anchor in re.findall(r"\]\(#([^)]+)\)", text):
-        headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
-        names = {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
-        assert anchor in names
+    for link, anchor in re.findall(r"\]\((?!http)([^)#]*)(?:#([^)]*))?\)", text):
+        path = (ROOT / file).parent / link if link else ROOT / file
+        assert path.exists(), link
+        assert not anchor or anchor in headings(path), f"{link}#{anchor}"
 
 
 def check_csv(text: str) -> None:

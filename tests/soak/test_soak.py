@@ -63,6 +63,6 @@ def test_an_import_with_faults_that_is_killed_over_and_over_loses_and_doubles_no
         print(  # noqa: T201
             f"\n{source.records:,} records, {loading['total']:,} requests, faults, "
             f"{soak.kills.total()} kills {dict(soak.kills)} in {seconds:,.0f} s: none lost, none "
-            f"doubled; {min(soak.rss_mb):.0f} to {max(soak.rss_mb):.0f} MB resident, "
-            f"{soak.files} files open at most"
+            f"doubled; {soak.files} files open at most, MB resident by run: "
+            + ", ".join(f"{mb:.0f}" for mb in soak.rss_mb)
         )
