@@ -23,6 +23,7 @@ SOURCES = (
     *("docs", "target_workos_users"),
     *(".gitignore", "CHANGELOG.md", "LICENSE", "README.md", "pyproject.toml"),
 )
+pytestmark = pytest.mark.xdist_group("package")  # built once
 NO_UPPER_BOUND = {"pyarrow"}  # a major release every quarter, and only files are read with it
 UV = shutil.which("uv") or "uv"
 

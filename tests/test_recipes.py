@@ -27,6 +27,7 @@ from tests.kill.test_meltano_stops import plugin
 from tests.whole_target import records, run_target, running_sandbox, schema, write_messages
 
 pytest.importorskip("meltano")
+pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
 
 ROOT = Path(__file__).parent.parent
 RECIPES = ROOT / "docs" / "recipes"
