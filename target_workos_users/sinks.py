@@ -46,9 +46,14 @@ class UserSink(Sink):
             )
         if self._schema_validator is None:
             return None
-        error: jsonschema.ValidationError | None = jsonschema.exceptions.best_match(
-            self._schema_validator.iter_errors(record)
-        )
+        error: jsonschema.ValidationError | None
+        try:
+            error = jsonschema.exceptions.best_match(self._schema_validator.iter_errors(record))
+        except Exception as failure:  # noqa: BLE001 - jsonschema's, on a schema that is none, say
+            return (
+                f"the stream's schema can't be applied ({type(failure).__name__}); mend the tap's "
+                "schema, or turn validate_records off"
+            )
         if error is None:
             return None
         path = ".".join(map(str, error.absolute_path)) or "the record"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.checkpoint import Checkpoint
-from target_workos_users.checkpoint.journal import Finished, Journal, read_journal
+from target_workos_users.checkpoint.journal import FAILED, Finished, Journal, read_journal
 from target_workos_users.checkpoint.state import (
     VERSION,
     Entry,
@@ -60,13 +60,13 @@ class Run:
             entry.started = now("milliseconds")
         mark = fingerprint(entry, start.tap_state)
         self.errors = ErrorsFile(settings.errors_path)
-        own_errors = entry is start.entry and entry.errors.path == settings.errors_path
-        self.errors.open(keep=entry.errors.bytes if own_errors else None)
+        covered = _covered_bytes(start.entry, self.errors) if start.entry else None
+        self.errors.open(keep=covered)
         self.journal = Journal(settings.journal_path)
         self.finished: dict[str, Finished] = {}
         if self.journal.path:
             self.finished = read_journal(self.journal.path, entry, mark)
-        if not own_errors or self.errors.size < entry.errors.bytes:
+        if covered is None or self.errors.size < covered:
             for known in self.finished.values():
                 known.reported.clear()
         self.journal.open(entry.lineage, entry.seq, mark, self.finished)
@@ -115,3 +115,15 @@ class Run:
         """Close the files."""
         self.errors.close()
         self.journal.close()
+
+
+def _covered_bytes(entry: Entry, file: ErrorsFile) -> int | None:
+    """How much of the errors file belongs to a checkpoint; None if it isn't that checkpoint's.
+
+    Nor is it if the checkpoint knows of failures, but of no line: it was edited, or the file lost.
+    """
+    position = entry.errors
+    if position is None or position.path != str(file.path):
+        return None
+    failed = any(stream.tally.get(FAILED) for stream in entry.streams.values())
+    return None if failed and not position.bytes else position.bytes

@@ -63,8 +63,8 @@ class StoredStream(msgspec.Struct):
 class ErrorsPosition(msgspec.Struct):
     """How far errors.jsonl belongs to a checkpoint."""
 
-    path: str = ""
-    bytes: Annotated[int, msgspec.Meta(ge=0)] = 0
+    path: str
+    bytes: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class Entry(msgspec.Struct):
@@ -87,7 +87,7 @@ class Entry(msgspec.Struct):
     destination: str = ""
     streams: dict[str, StoredStream] = {}
     org_cache: dict[str, str] = {}
-    errors: ErrorsPosition = msgspec.field(default_factory=ErrorsPosition)
+    errors: ErrorsPosition | None = None
     started: str = ""
     updated: str = ""
 

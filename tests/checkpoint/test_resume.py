@@ -298,3 +298,38 @@ def test_merged_states_of_any_prefixes_lose_nothing_and_end_the_same(random):
         assert stored == entry
         for name, tally in tallies[0].items():
             assert tally.items() <= tallies[1][name].items()
+
+
+# The errors file
+
+
+@pytest.mark.parametrize(
+    ("position", "aside"),
+    [
+        ({"path": "./errors.jsonl", "bytes": 3}, True),
+        ({"path": "errors.jsonl", "bytes": 3}, False),
+        ({"path": "errors.jsonl", "bytes": 0}, True),
+        ({"path": "other.jsonl", "bytes": 3}, True),
+        (None, True),
+    ],
+)
+def test_an_errors_file_that_may_not_be_the_checkpoints_is_moved_aside_not_cut(
+    tmp_path, monkeypatch, position, aside
+):
+    """The entry has failures in its tally."""
+    monkeypatch.chdir(tmp_path)
+    Path("errors.jsonl").write_text("{}\n{}\n")
+    streams = {"users": {"chunks": [[2, "x"]], "records": 2, "tally": {"failed": 1}}}
+    start = Start.newest(state(streams=streams, errors=position), [])
+    run = Run(make_settings(errors_path="./errors.jsonl"), start, "here#0")
+    run.close()
+    assert [path.read_text() for path in tmp_path.glob("errors-*.jsonl")] == ["{}\n{}\n"] * aside
+    assert Path("errors.jsonl").read_text() == "{}\n" * (not aside)
+
+
+@pytest.mark.parametrize("errors", [{"path": "errors.jsonl"}, {"bytes": 3}])
+@pytest.mark.parametrize("field", ["errors", "started"])
+def test_a_damaged_field_of_the_entry_is_named(errors, field):
+    value = {"errors": errors, "started": "yesterday"}[field]
+    with pytest.raises(CheckpointError, match="stored checkpoint is damaged"):
+        read_entry(state(**{field: value}))
