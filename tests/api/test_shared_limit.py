@@ -15,7 +15,8 @@ from target_workos_users.api import bookings as redis_bookings
 from target_workos_users.api.bookings import Bookings
 from target_workos_users.api.pacing import Lane
 from target_workos_users.api.shared_limit import SharedPacer
-from target_workos_users.exceptions import SharedLimitLost
+from target_workos_users.exceptions import SettingsError, SharedLimitLost
+from tests.model import make_settings
 from tests.redis_server import running_redis
 from tests.virtual_time import most_in_a_window
 
@@ -235,6 +236,38 @@ async def test_a_redis_that_comes_back_in_time_is_gone_on_with(tmp_path):
             with running_redis(tmp_path, port=port):
                 await waiting
             assert len(log) == 10
+
+
+# The setting
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "localhost:6379",
+        "http://localhost:6379",
+        "redis://",
+        "redis://:hunter2/half@localhost",
+        "redis://:hunter2#half@localhost",
+        "redis://:hunter2@localhost:hunter2",
+        "unix://",
+    ],
+)
+def test_a_url_that_is_none_is_refused_without_being_shown(url):
+    with pytest.raises(SettingsError, match="rate_limit_redis_url is no URL") as caught:
+        make_settings(rate_limit_redis_url=url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["rediss://:a%2Fb@redis.internal/1", "unix:///run/redis.sock", ""])
+def test_a_url_with_tls_or_of_a_socket_is_taken_and_an_empty_one_is_none(url):
+    assert make_settings(rate_limit_redis_url=url).rate_limit_redis_url == (url or None)
+
+
+def test_without_the_package_it_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "redis", None)  # as if it weren't there
+    with pytest.raises(SettingsError, match=r"pip install 'target-workos-users\[redis\]'"):
+        make_settings(rate_limit_redis_url="redis://localhost")
 
 
 def test_without_the_setting_redis_is_not_even_imported():
