@@ -1,6 +1,8 @@
-"""Options of the whole test run: whether slow tests run, and how long the random ones go on."""
+"""Options of the whole test run, and the figures that tests give at its end."""
 
 from __future__ import annotations
+
+from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -18,7 +20,7 @@ def pytest_addoption(parser):
     parser.addoption("--soak", type=int, default=2_000, help="records of the soak test")
     parser.addoption("--kill-every", type=float, default=2.0, help="seconds, in the soak test")
     parser.addoption("--fuzz", type=int, default=12, help="examples of each fuzzer")
-    parser.addoption("--kill-seed", type=int, help="seed of the random kills, as they print it")
+    parser.addoption("--kill-seed", type=int, help="seed of the random kills, as they give it")
 
 
 def pytest_collection_modifyitems(config, items):
@@ -28,3 +30,18 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "slow" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture
+def figure(record_property):
+    """Says something in the summary of the test run, whichever process a test runs in."""
+    return lambda text: record_property("figure", text)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [each for group in terminalreporter.stats.values() for each in group]
+    for name, text in chain.from_iterable(
+        report.user_properties for report in reports if getattr(report, "when", "") == "call"
+    ):
+        if name == "figure":
+            terminalreporter.write_line(text)

@@ -299,7 +299,7 @@ def test_the_tests_that_it_runs_and_their_options_are_there(pytestconfig):
             assert (pytestconfig.rootpath / path).exists(), path
 
 
-def test_what_is_not_run_is_counted(capsys):
+def test_what_is_not_run_is_counted(figure):
     """What needs a cluster, WorkOS, or hours; everything else is run."""
     reasons = [
         f"{file}:{block.line}: {block.not_run}"
@@ -307,7 +307,6 @@ def test_what_is_not_run_is_counted(capsys):
         for block in blocks(ROOT / file)
         if block.not_run
     ]
-    with capsys.disabled():
-        print(f"\n{len(reasons)} blocks of the documents are not run:", *reasons, sep="\n  ")  # noqa: T201
+    figure("\n  ".join([f"{len(reasons)} blocks of the documents are not run:", *reasons]))
     run = sum(1 for file in FILES for _ in commands(file))
     assert len(reasons) < run / 2

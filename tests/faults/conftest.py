@@ -9,8 +9,6 @@ pytest.register_assert_rewrite("tests.faults.lab", "tests.faults.source")
 from tests.faults import source  # noqa: E402 - after the line above
 from tests.faults.lab import open_lab  # noqa: E402
 
-endings: Counter[str] = Counter()
-
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory):
@@ -23,17 +21,17 @@ def lab(template):
         yield opened
 
 
-@pytest.fixture(scope="session")
-def count_ending():
+@pytest.fixture
+def count_ending(record_property):
     """Counts how a case of the matrix ended; the counts are printed at the end."""
-
-    def count(ending):
-        endings[ending] += 1
-
-    return count
+    return lambda ending: record_property("ending", ending)
 
 
 def pytest_terminal_summary(terminalreporter):
+    passed = terminalreporter.stats.get("passed", [])
+    endings = Counter(
+        text for report in passed for name, text in report.user_properties if name == "ending"
+    )
     if endings:
         counts = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common())
         terminalreporter.write_line(f"fault matrix: {endings.total():,} cases: {counts}")

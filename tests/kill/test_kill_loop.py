@@ -1,4 +1,4 @@
-"""Kills at random: ``pytest tests/kill/test_kill_loop.py -s --kills 200``."""
+"""Kills at random: ``pytest tests/kill/test_kill_loop.py --kills 200``."""
 
 from __future__ import annotations
 
@@ -67,11 +67,10 @@ def killed_import(lab, random, calls, most):
     return kills
 
 
-def test_random_kills_lose_and_double_nothing(request, tmp_path, calls, capsys):
+def test_random_kills_lose_and_double_nothing(request, tmp_path, calls, figure):
     wanted = request.config.getoption("--kills")
     seed = request.config.getoption("--kill-seed") or SystemRandom().randrange(2**32)
-    with capsys.disabled():
-        print(f"\n--kills {wanted} --kill-seed {seed}")  # noqa: T201
+    print(f"--kills {wanted} --kill-seed {seed}")  # noqa: T201 - for whoever repeats it
     random = Random(seed)
     kills, repeated, imports = Counter(), [], 0
     while kills.total() < wanted:
@@ -83,10 +82,9 @@ def test_random_kills_lose_and_double_nothing(request, tmp_path, calls, capsys):
             lab = Lab(folder, url, folder / "sandbox.db")
             kills += killed_import(lab, random, calls, most)
             repeated += [len(rows) for rows in lab.redone_by_run()[1:]]
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"{kills.total()} kills {dict(kills)} in {imports} imports of {len(lab.records)} "
-            "records: none lost, none doubled, error lines exact; records repeated by the next "
-            f"run: {sum(repeated) / len(repeated):.2f} on average, {max(repeated)} at most "
-            f"(concurrency {CONCURRENCY}, chunks of {CHUNK})"
-        )
+    figure(
+        f"{kills.total()} kills {dict(kills)} in {imports} imports of {len(lab.records)} "
+        "records: none lost, none doubled, error lines exact; records repeated by the next "
+        f"run: {sum(repeated) / len(repeated):.2f} on average, {max(repeated)} at most "
+        f"(concurrency {CONCURRENCY}, chunks of {CHUNK})"
+    )

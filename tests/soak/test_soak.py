@@ -1,4 +1,4 @@
-"""A long import with faults and kills: ``pytest tests/soak -s --soak 1000000 --kill-every 180``."""
+"""A long import with faults and kills: ``pytest tests/soak --soak 1000000 --kill-every 180``."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def stats(base_url):
 
 @pytest.mark.timeout(0)  # takes as long as it was told to; one that hangs is found by its silence
 def test_an_import_with_faults_that_is_killed_over_and_over_loses_and_doubles_nothing(
-    request, tmp_path, capsys
+    request, tmp_path, figure
 ):
     source = Source(request.config.getoption("--soak"))
     source.write(tmp_path / "source.singer")
@@ -59,10 +59,9 @@ def test_an_import_with_faults_that_is_killed_over_and_over_loses_and_doubles_no
     assert summary["read"] == summary["unchanged"] == source.records
     assert max(soak.rss_mb) < _MOST_RSS_MB
     assert soak.files < _MOST_FILES
-    with capsys.disabled():
-        print(  # noqa: T201
-            f"\n{source.records:,} records, {loading['total']:,} requests, faults, "
-            f"{soak.kills.total()} kills {dict(soak.kills)} in {seconds:,.0f} s: none lost, none "
-            f"doubled; {soak.files} files open at most, MB resident by run: "
-            + ", ".join(f"{mb:.0f}" for mb in soak.rss_mb)
-        )
+    figure(
+        f"soak: {source.records:,} records, {loading['total']:,} requests, faults, "
+        f"{soak.kills.total()} kills {dict(soak.kills)} in {seconds:,.0f} s: none lost, none "
+        f"doubled; {soak.files} files open at most, MB resident by run: "
+        + ", ".join(f"{mb:.0f}" for mb in soak.rss_mb)
+    )
