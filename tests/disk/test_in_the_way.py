@@ -34,7 +34,7 @@ def a_pipe(path):
 
 
 OBSTACLES = {
-    "errors_path": [a_folder, a_link, a_pipe],
+    "errors_path": [a_link, a_pipe],
     "journal_path": [a_link],
     "summary_path": [a_folder],
 }

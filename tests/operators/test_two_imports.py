@@ -41,7 +41,7 @@ def two_jobs(sandbox, tmp_path, sources, **settings):
 
 
 def test_two_imports_of_the_same_users_end_as_one_would(tmp_path, dice):
-    rows = random_rows(dice, rows=1_000, users=300, organizations=10)
+    rows = random_rows(dice, rows=600, users=200, organizations=10)
     wanted = expected(rows, EndState())
     with running_sandbox(tmp_path / "sandbox.db", roles=ROLES) as sandbox:
         sources = [[spell(dice, row, {}) for row in rows] for _ in range(2)]

@@ -206,12 +206,12 @@ def test_a_bad_state(watch, state):
     [
         f'{{"type": "RECORD", "stream": "users", "record": {{"pw": "{canaries.PASSWORD}",}}}}\n',
         *slow(
+            f'{{"type": "RECORD", "stream": "users", "record": {{"password": "{canaries.PASSWORD}',
             f'{{"type": "{canaries.PASSWORD}"}}\n',
             f'{{"type": "RECORD", "stream": "users", "record": "{canaries.PASSWORD}"}}\n',
             f'{{"type": "STATE", "value": {{"bookmarks": "{canaries.PASSWORD}"}}}}\n',
             f'{{"type": "SCHEMA", "stream": "users", "schema": "{canaries.PASSWORD}"}}\n',
         ),
-        f'{{"type": "RECORD", "stream": "users", "record": {{"password": "{canaries.PASSWORD}',
     ],
 )
 def test_a_line_that_is_no_message(watch, line):
@@ -244,8 +244,8 @@ target.main()
 @pytest.mark.parametrize(
     "place",
     [
-        "target_workos_users.api.transport:send",
         *slow(
+            "target_workos_users.api.transport:send",
             "target_workos_users.importer:parse_record",
             "target_workos_users.errors.file:ErrorsFile.append",
             "target_workos_users.loading.loader:Loader.load",
