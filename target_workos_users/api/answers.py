@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
 
 from target_workos_users.api.attempt import NoAnswer, Redirected
 from target_workos_users.exceptions import ApiError, Reason
@@ -13,24 +15,60 @@ if TYPE_CHECKING:
     from workos import WorkOSError
 
 
+class _Role(msgspec.Struct):
+    slug: str | None = None
+
+
+class _Entity(msgspec.Struct):
+    """What is read of WorkOS's objects, and its type (WorkOS OpenAPI spec)."""
+
+    id: Annotated[str, msgspec.Meta(min_length=1)]
+    user_id: str | None = None
+    organization_id: str | None = None
+    email: str | None = None
+    external_id: str | None = None
+    metadata: dict[str, Any] | None = None
+    status: str | None = None
+    type: str | None = None
+    role: _Role | None = None
+    roles: list[_Role] | None = None
+    created_at: str | None = None
+    updated_at: str | None = None
+
+
+class _Cursor(msgspec.Struct):
+    after: str | None = None
+
+
+class _List(msgspec.Struct):
+    data: list[Any]
+    list_metadata: _Cursor | None = None
+
+
 def entity(answer: Any, call: str, *, writes: bool, **expected: str) -> dict[str, Any]:
     """The answer, if it is an object with an id and doesn't contradict what was asked for."""
-    if not isinstance(answer, dict) or not (answer.get("id") and isinstance(answer["id"], str)):
-        raise ApiError(
-            Reason.GAVE_UP, f"{call}: WorkOS reported success without an id", ambiguous=writes
-        )
+    _check(answer, _Entity, call, writes=writes)
     for name, value in expected.items():
         if answer.get(name) is not None and answer[name] != value:
             message = f"{call}: WorkOS answered with another {name} than {value}"
             raise ApiError(Reason.GAVE_UP, message, ambiguous=writes)
-    return answer
+    found: dict[str, Any] = answer
+    return found
 
 
 def entities(answer: Any, call: str, **expected: str) -> list[dict[str, Any]]:
     """The objects of a list answer, if none contradicts what was asked for."""
-    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
-        raise ApiError(Reason.GAVE_UP, f"{call}: WorkOS reported success without a list")
+    _check(answer, _List, call, writes=False)
     return [entity(item, call, writes=False, **expected) for item in answer["data"]]
+
+
+def _check(answer: Any, shape: type[msgspec.Struct], call: str, *, writes: bool) -> None:
+    """The answer has all that is needed, and of the type that it is read as."""
+    try:
+        msgspec.convert(answer, shape)
+    except msgspec.ValidationError as error:  # its text names types and places, no values
+        message = f"{call}: WorkOS reported success, but not as it should be: {error}"
+        raise ApiError(Reason.GAVE_UP, message, ambiguous=writes) from None
 
 
 def lost_error(error: WorkOSError) -> ApiError:

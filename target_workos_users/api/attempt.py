@@ -80,12 +80,17 @@ class Answer(HTTPResponse):
     def json(self) -> Any:
         """Body parsed as JSON.
 
+        The SDK looks up the ``error`` of an error, and fails with a TypeError if it is an object
+        or a list (measured, workos 10.8.0): it is left out then.
+
         Raises:
             ValueError: It is no JSON object: the SDK fails with an AttributeError on an error that
                 is another value (measured, workos 10.8.0).
         """
         if self.object is None:
             raise ValueError("the body is no JSON object")
+        if isinstance(self.object.get("error"), dict | list):
+            return {name: value for name, value in self.object.items() if name != "error"}
         return self.object
 
 

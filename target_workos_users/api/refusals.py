@@ -130,7 +130,11 @@ def api_error(error: APIError, *, meaning: Meaning | None, secrets: Iterable[str
     )
     if not isinstance(message, str) or not message:
         message = body.get("error_description") or body.get("error") or "an error without a message"
-    entity_id = body.get("entity_id") or _ENTITY_ID.search(message := str(message))
+    message = str(message)
+    entity_id = body.get("entity_id")
+    if not isinstance(entity_id, str):
+        named = _ENTITY_ID.search(message)
+        entity_id = named[0] if named else ""
     show = _Redactor(secrets)
     return ApiError(
         reason=_reason(refusal, meaning),
@@ -139,9 +143,7 @@ def api_error(error: APIError, *, meaning: Meaning | None, secrets: Iterable[str
         code=show.code(code) if isinstance(code, str) else None,
         request_id=show.text(error.request_id) if error.request_id else None,
         errors=show.value(items),
-        entity_id=show.text(entity_id if isinstance(entity_id, str) else entity_id[0])
-        if entity_id
-        else None,
+        entity_id=show.text(entity_id) if entity_id else None,
     )
 
 

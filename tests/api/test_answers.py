@@ -21,20 +21,45 @@ def test_nothing_but_an_id_is_needed():
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"id": None}, {"id": ""}, {"id": 7}])
 @pytest.mark.parametrize("writes", [True, False])
 def test_a_success_without_an_id_is_ambiguous_if_it_was_a_write(answer, writes):
-    with pytest.raises(ApiError, match="create_user: WorkOS reported success without") as caught:
+    with pytest.raises(
+        ApiError, match="create_user: WorkOS reported success, but not as it should be"
+    ) as caught:
         entity(answer, "create_user", writes=writes)
     assert (caught.value.reason, caught.value.ambiguous) == (Reason.GAVE_UP, writes)
 
 
 @pytest.mark.parametrize("other", ["user_2", ["user_1"], {}])
 def test_an_answer_about_something_else_is_no_success(other):
-    with pytest.raises(ApiError, match="another user_id than user_1"):
+    with pytest.raises(ApiError, match=r"another user_id than user_1|user_id`"):
         entity({"id": "om_1", "user_id": other}, "create_membership", writes=True, user_id="user_1")
 
 
-@pytest.mark.parametrize("answer", [None, [], {}, {"data": None}, {"data": [{}]}])
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"id": ""},
+        {"email": 5},
+        {"metadata": []},
+        {"role": "admin"},
+        {"roles": 5},
+        {"roles": [{"slug": {}}]},
+        {"created_at": 1e308},
+        {"status": []},
+    ],
+)
+def test_an_answer_whose_fields_have_other_types_is_no_success(field):
+    with pytest.raises(ApiError, match="create_user: WorkOS reported success, but not as") as lost:
+        entity({"id": "user_1", **field}, "create_user", writes=True)
+    assert lost.value.ambiguous
+
+
+@pytest.mark.parametrize(
+    "answer", [None, [], {}, {"data": None}, {"data": [{}]}, {"data": [], "list_metadata": 5}]
+)
 def test_a_list_without_objects_is_no_success(answer):
-    with pytest.raises(ApiError, match="list_memberships: WorkOS reported success without"):
+    with pytest.raises(
+        ApiError, match="list_memberships: WorkOS reported success, but not as it should be"
+    ):
         entities(answer, "list_memberships")
 
 

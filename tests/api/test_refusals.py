@@ -144,6 +144,7 @@ def test_what_may_work_later_is_retryable(status, body, meaning):
     ("body", "entity_id"),
     [
         (answer("entity_not_found", "x") | {"entity_id": "org_9"}, "org_9"),
+        (answer("entity_not_found", "x org_9") | {"entity_id": 1}, "org_9"),
         (answer(message="User not found: 'user_01ABC'."), "user_01ABC"),
         (answer(message="Could not find an organization with the id, org_01ABC."), "org_01ABC"),
         (answer(message="Not Found"), None),
@@ -180,6 +181,26 @@ def test_a_body_that_is_no_error_object_is_not_quoted(body):
 def test_errors_of_an_unknown_shape_are_kept_as_a_list(errors):
     error = explain(400, answer("user_creation_error", errors=errors))
     assert error.errors == (errors if isinstance(errors, list) else [errors])
+
+
+FIELDS = ("message", "code", "errors", "error", "error_description", "entity_id", "param")
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=9),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=8,
+)
+
+
+@given(
+    st.sampled_from([400, 403, 404, 409, 422, 429, 500, 999]),
+    ANY_JSON | st.dictionaries(st.sampled_from(FIELDS), ANY_JSON),
+    st.sampled_from([None, user_reason, organization_reason, membership_reason]),
+)
+def test_an_error_of_any_shape_has_a_reason_and_a_text(status, body, meaning):
+    error = explain(status, body, meaning, secrets=["secret"])
+    assert isinstance(error.reason, Reason)
+    assert len(str(error)) > 0
+    assert isinstance(error.entity_id, str | None)
 
 
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.sandbox import Action, ScriptedFault, read_world
@@ -49,7 +49,7 @@ class Template:
     """
 
     path: Path
-    world: World
+    world: World = field(repr=False)
 
     def homes(self) -> list[str]:
         """The WorkOS ids of the organizations that are named by id, one a chunk."""
