@@ -185,7 +185,7 @@ class Users:
                 user is None or (user.get("external_id") != external_id and not _email_only(error))
             ):
                 holder = await self._find_by_external_id(row)
-                if holder is not None and holder.get("email", row.email).lower() != row.email:
+                if holder and str(holder.get("email") or "").lower() != row.email:
                     raise error.as_record_error(ErrorType.USER_CREATE, _conflict(row, user, holder))
                 return user or holder
             return user
@@ -229,7 +229,7 @@ class Users:
 def _conflict(row: UserRow, user: User | None, holder: User) -> str:
     own_id = f" ({user['id']})" if user is not None else ""
     return (
-        f"external_id {row.fields['external_id']!r} belongs to {holder.get('email')} "
+        f"external_id {row.fields['external_id']!r} belongs to {holder.get('email') or 'another user'} "
         f"({holder['id']}) in WorkOS, and this record's email is {row.email}{own_id}: give one "
         "of them another external_id"
     )

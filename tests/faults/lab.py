@@ -171,6 +171,16 @@ class Lab:
         assert counts["read"] == counts["loaded"] + counts["unchanged"] + counts["failed"]
         assert (counts["read"], counts["unfinished"]) == (source.CHUNKS * CHUNK, 0)
 
+    def check_what_was_said(self, streams: tuple[str, str]) -> None:
+        """Nothing came as a surprise to the target.
+
+        Args:
+            streams: What is on stdout and stderr.
+        """
+        for text in (*streams, *(said for run in self.runs for _, said in run.log)):
+            assert "Traceback" not in text
+            assert "A fault of target-workos-users" not in text
+
     @property
     def summary(self) -> dict[str, Any]:
         """The closing summary of the last run."""

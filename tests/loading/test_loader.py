@@ -311,6 +311,17 @@ async def test_an_external_id_of_another_user_is_an_error_that_names_both(workos
     assert len(workos.world.users) == 1
 
 
+async def test_a_holder_of_the_external_id_whose_email_is_not_told_is_not_taken_for_the_user(
+    workos,
+):
+    bob = await workos.api.create_user({"email": "bob@example.com", "external_id": "7"})
+    body = json.dumps({**bob, "email": None})
+    workos.sandbox.faults = failing("/external_id/7$", 200, body, method="GET")
+    (error,) = (await workos.loader().load(row(external_id="7", organization=ACME))).errors
+    assert f"belongs to another user ({bob['id']})" in error.message
+    assert workos.world.memberships == []
+
+
 @pytest.mark.parametrize("mode", ["keep", "update"])
 async def test_an_external_id_of_another_user_is_an_error_if_the_email_exists_too(workos, mode):
     ann = await workos.api.create_user({"email": "ann@example.com"})
