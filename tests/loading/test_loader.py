@@ -311,7 +311,7 @@ async def test_an_external_id_of_another_user_is_an_error_that_names_both(workos
     assert len(workos.world.users) == 1
 
 
-async def test_a_holder_of_the_external_id_whose_email_is_not_told_is_not_taken_for_the_user(
+async def test_a_holder_of_the_external_id_without_an_email_is_not_taken_for_the_user(
     workos,
 ):
     bob = await workos.api.create_user({"email": "bob@example.com", "external_id": "7"})
