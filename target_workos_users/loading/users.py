@@ -230,8 +230,8 @@ def _conflict(row: UserRow, user: User | None, holder: User) -> str:
     own_id = f" ({user['id']})" if user is not None else ""
     owner = holder.get("email") or "another user"
     return (
-        f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, and this record's email is {row.email}{own_id}: give one "
-        "of them another external_id"
+        f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, "
+        f"and this record's email is {row.email}{own_id}: give one of them another external_id"
     )
 
 
