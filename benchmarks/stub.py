@@ -6,7 +6,7 @@ import asyncio
 import itertools
 
 _USER = (
-    b'{"object":"user","id":"user_%d","email":"a@example.com","first_name":"Ada",'
+    b'{"object":"user","id":"user_%d","first_name":"Ada",'
     b'"last_name":"Lovelace","email_verified":true,"profile_picture_url":null,'
     b'"external_id":null,"metadata":{},"last_sign_in_at":null,'
     b'"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z"}'
