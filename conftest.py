@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from itertools import chain
 
 import pytest
@@ -39,9 +40,14 @@ def figure(record_property):
 
 
 def pytest_terminal_summary(terminalreporter):
-    reports = [each for group in terminalreporter.stats.values() for each in group]
-    for name, text in chain.from_iterable(
-        report.user_properties for report in reports if getattr(report, "when", "") == "call"
-    ):
-        if name == "figure":
-            terminalreporter.write_line(text)
+    """Figures as they are, other properties of tests counted."""
+    counts = defaultdict(Counter)
+    for report in chain.from_iterable(terminalreporter.stats.values()):
+        if getattr(report, "when", "") == "call":
+            for name, value in report.user_properties:
+                counts[name][value] += 1
+    for figure in counts.pop("figure", ()):
+        terminalreporter.write_line(figure)
+    for name, values in counts.items():
+        each = ", ".join(f"{count:,} {value}" for value, count in values.most_common())
+        terminalreporter.write_line(f"{values.total():,} {name}: {each}")

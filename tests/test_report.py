@@ -184,6 +184,10 @@ def test_a_missing_errors_file_is_no_obstacle(report):
     assert "isn't there" in report(timeline=[line(1)]).text
 
 
+def test_a_name_that_no_file_can_have_is_no_obstacle_either(report):
+    assert "isn't there" in report(errors_path="e" * 5_000).text
+
+
 def test_without_a_timeline_there_are_no_charts(report):
     page = report()
     assert "no progress.jsonl" in page.text

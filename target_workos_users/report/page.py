@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -135,7 +136,9 @@ def _streams(state: Path) -> dict[str, Any]:
 
 
 def _if_there(path: Path) -> Path | None:
-    return path if path.is_file() else None
+    with suppress(OSError):  # the name may be too long for one
+        return path if path.is_file() else None
+    return None
 
 
 @lru_cache(maxsize=1)

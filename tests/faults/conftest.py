@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections import Counter
-
 import pytest
 
 pytest.register_assert_rewrite("tests.faults.lab", "tests.faults.source")
@@ -23,15 +21,5 @@ def lab(template):
 
 @pytest.fixture
 def count_ending(record_property):
-    """Counts how a case of the matrix ended; the counts are printed at the end."""
-    return lambda ending: record_property("ending", ending)
-
-
-def pytest_terminal_summary(terminalreporter):
-    passed = terminalreporter.stats.get("passed", [])
-    endings = Counter(
-        text for report in passed for name, text in report.user_properties if name == "ending"
-    )
-    if endings:
-        counts = ", ".join(f"{count:,} {ending}" for ending, count in endings.most_common())
-        terminalreporter.write_line(f"fault matrix: {endings.total():,} cases: {counts}")
+    """Counts how a case of the matrix ended; the counts are in the summary of the test run."""
+    return lambda ending: record_property("cases of the fault matrix", ending)
