@@ -81,9 +81,13 @@ def lock_outputs(settings: Settings) -> ExitStack:
         "journal_path": settings.journal_path,
         "summary_path": settings.summary_path,
     }
+    taken: dict[Path, str] = {}
     with ExitStack() as locks:
         for name, value in paths.items():
             if value:
+                other = taken.setdefault(Path(value).resolve(), name)
+                if other != name:
+                    raise SettingsError(f"{name} and {other} are one file: give each its own.")
                 locks.callback(_lock_output(name, Path(value)).release)
         return locks.pop_all()
 

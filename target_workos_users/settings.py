@@ -133,7 +133,8 @@ def _base_url(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
         host = None
     if "@" in url:
         raise SettingsError("base_url holds a user or a password. Give the URL without them.")
-    if not host or parts.scheme not in {"http", "https"} or parts.query:
+    unfit = any(character.isspace() or not character.isprintable() for character in url)
+    if not host or unfit or parts.scheme not in {"http", "https"} or parts.query:
         raise SettingsError(
             f"base_url: found {redact_text(url.partition('?')[0])!r}, expected a URL such as "
             "https://api.workos.com."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,13 @@ def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:
     numbers = {"integer": int, "number": float}
     found = dict(config)
     for name, value in config.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            found[name] = str(value)  # which the schema refuses; it takes NaN for a number
         types = SETTINGS["properties"].get(name, {}).get("type", ())
         if isinstance(value, str) and (kind := next(filter(numbers.get, types), None)):
             with suppress(ValueError):  # left to the schema
-                found[name] = numbers[kind](value)
+                number = numbers[kind](value)
+                found[name] = number if math.isfinite(number) else value
     return found
 
 

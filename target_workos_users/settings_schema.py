@@ -46,7 +46,7 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "rate_limit",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=1_000_000),
         default=50,
         title="Rate limit",
         description="Writes a second at most on /user_management/*, retries included. Reads have "
@@ -63,7 +63,7 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
     ),
     th.Property(
         "request_timeout",
-        th.NumberType(exclusive_minimum=0),
+        th.NumberType(exclusive_minimum=0, maximum=3600),
         default=30,
         title="Request timeout",
         description="Seconds for one attempt of a request.",

@@ -30,6 +30,10 @@ def refused(**config: object) -> str:
         ({"concurrency": 101}, "concurrency: found 101, expected integer"),
         ({"rate_limit": -1}, "rate_limit: found -1, expected number, more than 0"),
         ({"rate_limit": "fast"}, "rate_limit: found 'fast', expected number"),
+        ({"rate_limit": "nan"}, "rate_limit: found 'nan', expected number"),
+        ({"rate_limit": float("nan")}, "rate_limit: found 'nan', expected number"),
+        ({"request_timeout": "inf"}, "request_timeout: found 'inf', expected number"),
+        ({"request_timeout": 1e18}, "at most 3600"),
         ({"existing_users": "overwrite"}, "one of ['keep', 'update', 'fail']"),
         ({"dry_run": "maybe"}, "dry_run: found 'maybe', expected boolean"),
         ({"org_id": "a", "org_external_id": "b"}, "org_id and org_external_id are both set"),
@@ -37,6 +41,7 @@ def refused(**config: object) -> str:
         ({"base_url": "http://api.example.com"}, "plain http to api.example.com"),
         ({"base_url": "ftp://api.example.com"}, "expected a URL such as https://api.workos.com"),
         ({"base_url": "https://api.example.com:port"}, "expected a URL such as"),
+        ({"base_url": "https://a b.com"}, "expected a URL such as"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_is_expected(config, message):

@@ -88,5 +88,5 @@ def unsendable_error(path: Sequence[str], error: ValueError) -> ApiError:
         if segment in {"", ".", ".."}:
             message = f"no id: {segment!r}"
             return ApiError(Reason.NOT_FOUND, message, entity_id=segment)
-    why = error.reason if isinstance(error, UnicodeEncodeError) else type(error).__name__
-    return ApiError(Reason.REFUSED, f"can't be sent to WorkOS: {why}")
+    why = f" ({error.reason})" if isinstance(error, UnicodeEncodeError) else ""
+    return ApiError(Reason.REFUSED, f"its values can't be put into a request{why}")

@@ -132,9 +132,10 @@ class Bookings:
                 return await call()
             except (RedisError, OSError) as error:
                 if time.monotonic() + pause > give_up_at:
+                    reason = str(error).rstrip(".")
                     raise SharedLimitLost(
                         f"rate_limit_redis_url: the Redis server at {self._where}, which shares "
-                        f"the rate limit between jobs, can't be used: {error} Nothing is sent "
+                        f"the rate limit between jobs, can't be used: {reason}. Nothing is sent "
                         "without it. See to it and run again, or unset rate_limit_redis_url if "
                         "no other job runs."
                     ) from None

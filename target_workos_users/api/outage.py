@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_workos_users.api.attempt import NoAnswer, Redirected
@@ -54,8 +55,20 @@ class Probe:
         if collection not in self._asking:
             task = asyncio.create_task(self._ask(f"/{collection}", error))
             self._asking[collection] = task
-            task.add_done_callback(lambda _: self._asking.pop(collection))
+            task.add_done_callback(partial(self._asked, collection))
         return await asyncio.shield(self._asking[collection])
+
+    async def close(self) -> None:
+        """Cancel the looks under way."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _asked(self, collection: str, task: asyncio.Task[bool]) -> None:
+        del self._asking[collection]
+        if not task.cancelled():
+            task.exception()  # if every caller was cancelled, nobody else fetches it
 
     async def _ask(self, path: str, error: ApiError) -> bool:
         try:
@@ -77,7 +90,9 @@ class Probe:
 
 
 def _unreachable(error: ApiError, what: str) -> Unreachable:
+    # What WorkOS says may name a user, and this goes to the log.
+    first = f"HTTP {error.status}" if error.status else error.message
     return Unreachable(
-        f"WorkOS can't be reached: {error}; then {what}. Check its status page, the network and "
+        f"WorkOS can't be reached: {first}; then {what}. Check its status page, the network and "
         "base_url, then run again: the import goes on from its last checkpoint."
     )

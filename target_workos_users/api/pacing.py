@@ -104,7 +104,7 @@ class Pacer:
         try:
             return self._sent(queue, await turn)
         except asyncio.CancelledError:
-            if not turn.cancelled():  # its turn came in the same instant
+            if not turn.cancelled() and turn.exception() is None:  # it came in the same instant
                 self.release(sent_at=turn.result())
             raise
         finally:

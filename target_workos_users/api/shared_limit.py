@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from target_workos_users.api.budget import WINDOW, Budget
 from target_workos_users.api.pacing import Lane, Pacer
-from target_workos_users.exceptions import SharedLimitLost
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from target_workos_users.api.bookings import Bookings
 
 _LATE = 0.05  # seconds after which a turn is too old to be used
+_LATEST = 5  # answers of Redis that tell how long one takes; it may become slower for good
 _AHEAD = 0.1  # seconds of the whole budget that a job books at a time
 
 
@@ -35,7 +35,7 @@ class SharedPacer(Pacer):
     def __init__(self, bookings: Bookings, *, rate_limit: float, in_flight: int) -> None:
         super().__init__(rate_limit=rate_limit, in_flight=in_flight)
         self._bookings = bookings
-        self._lost: SharedLimitLost | None = None
+        self._lost: Exception | None = None
         self._turns = [_Turns(self, lane, queue.budgets) for lane, queue in self._queues.items()]
         for queue, turns in zip(self._queues.values(), self._turns, strict=True):
             queue.budgets = (*queue.budgets, turns)
@@ -55,7 +55,7 @@ class SharedPacer(Pacer):
         number = min(at_most, self._free, len(self._queues[lane].waiting))
         try:
             return await self._bookings.book(lane, max(1, number))
-        except SharedLimitLost as error:
+        except Exception as error:  # noqa: BLE001 - those that wait must hear of it, whatever it is
             self._lost = error
             for queue in self._queues.values():
                 for _, turn in queue.waiting:
@@ -87,7 +87,7 @@ class _Turns(Budget):
         self._own = own  # the budgets of this job, which shrink after a 429
         self._booked: deque[float] = deque()
         self._booking: asyncio.Task[None] | None = None
-        self._quickest = math.inf  # seconds that Redis took to answer
+        self._latest: deque[float] = deque(maxlen=_LATEST)  # seconds that Redis took to answer
 
     def limit(self, now: float) -> float:
         """Requests per 10 s that this job may send by itself."""
@@ -125,8 +125,8 @@ class _Turns(Budget):
         at_most = int(_AHEAD * self.limit(asked_at) / WINDOW)
         turns = await self._pacer.book(self._lane, at_most)
         now = time.monotonic()
-        self._quickest = min(self._quickest, now - asked_at)
-        if now - asked_at < self._quickest + _LATE:  # else nobody knows how old they are
+        self._latest.append(now - asked_at)
+        if now - asked_at < min(self._latest) + _LATE:  # else nobody knows how old they are
             self._booked.extend(now + turn for turn in turns)
         self._booking = None
         self._pacer.serve()

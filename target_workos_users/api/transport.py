@@ -150,6 +150,8 @@ class Transport:
         First attempts go on, so that a record in flight gets its membership. To be called on the
         event loop.
         """
+        if self._stopping:
+            return  # a deadline that is passing can't be moved again
         self._stopping = True
         for waiting in self._waiting_to_retry:
             waiting.reschedule(0)
@@ -158,6 +160,9 @@ class Transport:
         """Close the connections."""
         if self._client:
             await self._client.close()
+            # Its threads let go of the interpreter: else Python may abort at its exit (measured,
+            # pyreqwest 0.15.1).
+            time.sleep(0)  # noqa: ASYNC251 - for an instant
 
     async def _wait_for_retry(self, route: Route, delay: float) -> float:
         """Back off, then wait for a turn; returns when that came.

@@ -7,6 +7,7 @@ user exists already (measured, workos 10.8.0). Nothing but ``id`` is needed here
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from http import HTTPStatus
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -198,6 +199,7 @@ class WorkOS:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self._probe.close()
         await self._transport.close()
 
     async def _get(self, path: Sequence[str], call: str, **expected: str) -> dict[str, Any] | None:
@@ -220,8 +222,11 @@ class WorkOS:
         repeatable: bool = True,
     ) -> Any:
         """The JSON of a successful answer; asked once more where only an outage was in the way."""
+        # As unique as the UUID that the SDK would make, at a tenth of its cost.
+        key = f"{self._run}-{next(self._requests)}" if body else None
+        ask = partial(self._ask, method, path, params=params, body=body, key=key, meaning=meaning)
         try:
-            return await self._ask(method, path, params=params, body=body, meaning=meaning)
+            return await ask()
         except ApiError as error:
             if error.reason is not Reason.GAVE_UP or (error.ambiguous and not repeatable):
                 raise
@@ -229,7 +234,7 @@ class WorkOS:
                 raise
             ambiguous = error.ambiguous
         try:
-            return await self._ask(method, path, params=params, body=body, meaning=meaning)
+            return await ask()
         except ApiError as error:
             error.ambiguous |= ambiguous
             raise
@@ -241,6 +246,7 @@ class WorkOS:
         *,
         params: dict[str, Any] | None,
         body: dict[str, Any] | None,
+        key: str | None,
         meaning: Meaning | None,
     ) -> Any:
         """The JSON of a successful answer; None if it has no body.
@@ -253,8 +259,7 @@ class WorkOS:
                 path,
                 params=params,
                 body=body,
-                # As unique as the UUID that the SDK would make, at a tenth of its cost.
-                idempotency_key=f"{self._run}-{next(self._requests)}" if body else None,
+                idempotency_key=key,
                 request_options=self._options,
             )
         except APIError as error:

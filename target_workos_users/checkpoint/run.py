@@ -16,6 +16,7 @@ from target_workos_users.checkpoint.state import (
     fingerprint,
 )
 from target_workos_users.errors.file import ErrorsFile
+from target_workos_users.exceptions import OutputError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,13 +104,20 @@ class Run:
         """The last STATE is stored: from now on the journal knows no earlier one.
 
         Raises:
-            SettingsError: The journal can't be written.
+            OutputError: The journal can't be written.
         """
         entry = self.checkpoint.entry
         if self.journal.path and self._state is not None:
             mark = fingerprint(entry, self._state)
             finished = read_journal(self.journal.path, entry, mark)
-            self.journal.open(entry.lineage, entry.seq, mark, finished)
+            try:
+                self.journal.open(entry.lineage, entry.seq, mark, finished)
+            except SettingsError:
+                raise OutputError(
+                    f"journal_path: {self.journal.path} can't be written. Everything is loaded, "
+                    "and the last STATE line says so: only the journal couldn't be tidied up. "
+                    "Delete it."
+                ) from None
 
     def close(self) -> None:
         """Close the files."""

@@ -83,4 +83,4 @@ def test_an_id_that_no_url_can_hold_is_not_found(segment):
 def test_an_unsendable_value_is_refused_without_quoting_it():
     broken = UnicodeEncodeError("utf-8", "se\ud800cret", 2, 3, "surrogates not allowed")
     error = unsendable_error(("user_management", "users"), broken)
-    assert str(error) == "can't be sent to WorkOS: surrogates not allowed"
+    assert str(error) == "its values can't be put into a request (surrogates not allowed)"

@@ -183,6 +183,32 @@ async def test_a_canceled_request_leaves_its_turn_to_the_next_one(port):
 # Redis is not there
 
 
+async def test_a_redis_that_becomes_slower_for_good_is_gone_on_with(port, monkeypatch):
+    async with a_job(port) as job:
+        book = job._bookings.book
+
+        async def slowly(*args):
+            await asyncio.sleep(0.08)
+            return await book(*args)
+
+        job.release(sent_at=await job.acquire(Lane.WRITES))
+        monkeypatch.setattr(job._bookings, "book", slowly)
+        async with asyncio.timeout(20):
+            for _ in range(20):
+                job.release(sent_at=await job.acquire(Lane.WRITES))
+
+
+async def test_a_fault_in_the_booking_reaches_those_that_wait(port, monkeypatch):
+    async def faulty(*_):
+        raise RuntimeError("unexpected")
+
+    async with a_job(port) as job:
+        monkeypatch.setattr(job._bookings, "book", faulty)
+        async with asyncio.timeout(20):
+            with pytest.raises(RuntimeError):
+                await job.acquire(Lane.WRITES)
+
+
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(redis_bookings, "_PATIENCE", 0.3)

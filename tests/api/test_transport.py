@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -285,3 +287,40 @@ def test_retry_after_may_be_a_date():
 @given(st.text())
 def test_whatever_retry_after_says_is_survived(value):
     assert 0 <= retry_after_seconds({"Retry-After": value}) <= 60
+
+
+async def test_retries_may_be_turned_off_twice():
+    loop = asyncio.get_running_loop()
+    async with (
+        ScriptedServer(default=Reply(503)) as server,
+        Client(server, backoff=lambda _: 60.0) as client,
+    ):
+        waiting = asyncio.create_task(client.send(*FIND_USER))
+        await until(lambda: client.stats.attempts)
+        await asyncio.sleep(0.05)
+        loop.call_soon(client.transport.stop_retrying)
+        await asyncio.sleep(0)
+        client.transport.stop_retrying()
+        with pytest.raises(Stopped):
+            await waiting
+
+
+def test_python_ends_well_right_after_the_connections_are_closed():
+    script = """
+import asyncio
+from target_workos_users.api.attempt import NoAnswer
+from target_workos_users.api.transport import Transport
+
+async def main():
+    transport = Transport(rate_limit=1e6, max_retries=0, concurrency=5)
+    try:
+        await transport.request("GET", "http://127.0.0.1:9", headers={}, content=None, timeout=5)
+    except NoAnswer:
+        print("no answer")
+    await transport.close()
+
+asyncio.run(main())
+"""
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+        assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"no answer\n", b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from itertools import count
 
@@ -97,6 +98,15 @@ def test_an_outage_in_the_middle_of_a_chunk_is_a_stop_and_no_error_line(lab, act
     check_stop(lab, run(lab), "WorkOS can't be reached: ")
     lab.sandbox.faults = Faults()
     check_resumed(lab)
+
+
+def test_what_workos_says_in_an_outage_stays_out_of_the_log(lab):
+    lab.settings |= {"max_retries": 0}
+    told = {"message": "boom for ann@example.com Ann Lee", "code": "internal"}
+    lab.sandbox.faults = scripted(answer(500, json.dumps(told)))
+    finished = run(lab)
+    assert finished.said("WorkOS can't be reached: HTTP 500; then HTTP 500", "ERROR") == 1
+    assert finished.said("Ann Lee") == finished.said("ann@example.com") == 0
 
 
 def test_a_silent_api_is_a_stop(lab):
