@@ -44,6 +44,7 @@ class CommandLineTarget(Target):
             raise SettingsError("\n".join(error.errors)) from None
         except StreamMapConfigError as error:
             raise SettingsError(f"stream_maps: {error} Correct the setting.") from None
+        self._warn_of_settings_kept_back()
         self.state_file = state_file
 
     @abstractmethod
@@ -69,6 +70,19 @@ class CommandLineTarget(Target):
         if errors and raise_errors:
             raise SettingsError("\n".join(errors))
         return errors
+
+    def _warn_of_settings_kept_back(self) -> None:
+        """Meltano hands on only what ``meltano.yml`` declares, and says nothing of the rest."""
+        for name in self.config_jsonschema["properties"]:
+            variable = f"{self.name.replace('-', '_')}_{name}".upper()
+            if os.environ.get(variable) and self.config.get(name) is None:
+                self.logger.warning(
+                    "%s is in the environment, but not among the settings handed on: it has no "
+                    "effect. Under Meltano, declare %s in the loader's settings in meltano.yml; "
+                    "without it, give --config=ENV.",
+                    variable,
+                    name,
+                )
 
     def _setup_signal_handlers(self) -> None:
         """None yet: the SDK's re-enter a chunk that is being loaded, and exit 0 (measured)."""

@@ -1,15 +1,13 @@
 """The code blocks of a Markdown file, and what each is for.
 
-A fenced block names its language; an indented one holds commands if its first word is one, and
-output otherwise. A block that a test can't run says why, in a comment right before it:
-``<!-- not run: needs a cluster -->``.
+A fenced block names its language; an indented one holds commands. A block that a test can't run
+says why, in a comment right before it: ``<!-- not run: needs a cluster -->``.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +22,6 @@ PROGRAMS = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
 SHELL = "sh"
 OUTPUT = "text"
 _REASON = re.compile(r"<!-- not run: (?P<reason>\S.*\S) -->\s*")
-_COMMAND = re.compile(r"[A-Z_]+=|cd |export |(?P<program>[\w.-]+)(?: |$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Block:
 
     Attributes:
         line: Where it begins, from 1.
-        language: As the fence names it; of an indented block ``sh`` or ``text``.
+        language: As the fence names it; of an indented block ``sh``.
         text: What is in it.
         not_run: Why not, if so.
     """
@@ -53,13 +50,6 @@ def blocks(path: Path) -> Iterator[Block]:
             reason = match and match["reason"]
             continue
         if token.type in {"fence", "code_block"}:
-            language = token.info or (SHELL if _is_command(token.content) else OUTPUT)
+            language = token.info or SHELL
             yield Block(token.map[0] + 1, language, token.content, reason)
         reason = None
-
-
-def _is_command(text: str) -> bool:
-    match = _COMMAND.match(text)
-    return bool(
-        match and (match["program"] is None or shutil.which(match["program"], path=PROGRAMS))
-    )

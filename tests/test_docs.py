@@ -24,6 +24,7 @@ import yaml
 
 from target_workos_users.records.parse import parse_record
 from target_workos_users.sandbox import read_world
+from target_workos_users.settings_schema import SETTINGS
 from tests.kill.conftest import listens, until
 from tests.markdown import OUTPUT, PROGRAMS, SHELL, blocks
 from tests.whole_target import running_sandbox
@@ -310,3 +311,9 @@ def test_what_is_not_run_is_counted(figure):
     figure("\n  ".join([f"{len(reasons)} blocks of the documents are not run:", *reasons]))
     run = sum(1 for file in FILES for _ in commands(file))
     assert len(reasons) < run / 2
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_the_settings_that_a_document_names_are_settings(file):
+    named = set(re.findall(r"TARGET_WORKOS_USERS_([A-Z_]*[A-Z])", (ROOT / file).read_text()))
+    assert {name.lower() for name in named} <= {*SETTINGS["properties"], "loglevel"}

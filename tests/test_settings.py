@@ -116,3 +116,12 @@ def defaults() -> dict[str, object]:
         for name, schema in json.loads(json.dumps(SETTINGS))["properties"].items()
         if "default" in schema
     }
+
+
+def test_a_setting_in_the_environment_that_nobody_hands_on_is_warned_of(monkeypatch, caplog):
+    monkeypatch.setenv("TARGET_WORKOS_USERS_ONLY_ERRORS_FROM", "errors.jsonl")
+    monkeypatch.setenv("TARGET_WORKOS_USERS_DRY_RUN", "true")
+    with caplog.at_level("WARNING", "target-workos-users"):
+        TargetWorkosUsers(config={**SANDBOX, "dry_run": True})
+    (said,) = (message for message in caplog.messages if "has no effect" in message)
+    assert "declare only_errors_from in the loader's settings" in said

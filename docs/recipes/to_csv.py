@@ -94,9 +94,10 @@ def _users(
                 left_out["blocked users"] += 1
                 continue
             login = user["user_id"]
-            for identity in user.get("identities") or ():  # linked accounts share one profile
-                if identity["provider"] == "auth0":
-                    login = f"auth0|{identity['user_id']}"
+            if not str(login).startswith("auth0|"):  # an account with a password may be linked
+                for identity in user.get("identities") or ():
+                    if identity["provider"] == "auth0":
+                        login = f"auth0|{identity['user_id']}"
             email = (user.get("email") or "").strip().lower().encode(errors="surrogatepass")
             verified = bool(user.get("email_verified"))
             yield user["user_id"], login, email, verified, json.dumps(user)

@@ -20,9 +20,9 @@ _RETRY = (
 _BY_CODE: Mapping[str, str] = MappingProxyType(
     {
         "multiple_roles_not_enabled": "Switch multiple roles on in the WorkOS dashboard, then load "
-        'these records again with only_errors_from and existing_users "update".',
+        "these records again with only_errors_from.",
         "invalid_role": "Create the role in WorkOS, then load these records again with "
-        'only_errors_from and existing_users "update"; or correct role_slugs in the source.',
+        "only_errors_from; or correct role_slugs in the source.",
         "password_strength_error": "Relax the password policy of the WorkOS environment and use "
         "only_errors_from; or leave these passwords out and let the users reset them.",
         "invalid_password_hash": "Compare password_hash and password_hash_type with the formats "
@@ -55,7 +55,7 @@ _BY_TYPE: Mapping[str, str] = MappingProxyType(
         "membership_create": "The user is there, but isn't a member yet: clear up what WorkOS "
         "says, then load these records again with only_errors_from.",
         "role_assignment": "The user is a member, but without these roles: create the roles in "
-        'WorkOS, then load these records again with only_errors_from and existing_users "update"; '
+        "WorkOS, then load these records again with only_errors_from; "
         "or correct role_slugs in the source.",
         "totp_enroll": "The user is there, but without its second factor: correct totp_secret, or "
         "let the user enroll anew.",

@@ -56,7 +56,7 @@ class RoleRequest:
                     ErrorType.ROLE_ASSIGNMENT,
                     f"role_slugs {_listed(self._unknown)} not assigned: {self._refusal}; create "
                     "the role in WorkOS, or correct the column, and "
-                    f'{LOAD_AGAIN} and existing_users "update"',
+                    f"{LOAD_AGAIN}",
                 )
             )
         if self._left_out:
@@ -65,7 +65,7 @@ class RoleRequest:
                     ErrorType.ROLE_ASSIGNMENT,
                     f"role_slugs {_listed(self._left_out)} not assigned: this WorkOS environment "
                     "has multiple roles off, so the membership has one only; switch them on in "
-                    f'WorkOS, and {LOAD_AGAIN} and existing_users "update"',
+                    f"WorkOS, and {LOAD_AGAIN}",
                     workos_code="multiple_roles_not_enabled",
                 )
             )
