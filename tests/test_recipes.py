@@ -423,6 +423,18 @@ def test_of_accounts_with_one_email_the_verified_one_with_a_password_comes_first
     assert "passwords and TOTP secrets of further accounts with one email: 1" in done.stderr
 
 
+def test_an_account_with_a_password_keeps_it_whatever_is_linked_to_it(tmp_path):
+    linked = [{"provider": "auth0", "user_id": name} for name in ("own", "other")]
+    user = {"user_id": "auth0|own", "email": "ann@example.com", "identities": linked}
+    passwords = [
+        {"_id": {"$oid": name}, "passwordHash": f"$2b$10${name}"} for name in ("own", "other")
+    ]
+    (tmp_path / "u").write_text(json.dumps(user))
+    (tmp_path / "p").write_text("".join(json.dumps(line) + "\n" for line in passwords))
+    assert to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p").returncode == 0
+    assert rows(tmp_path / "users.csv")[0]["password_hash"] == "$2b$10$own"
+
+
 def test_a_hash_of_another_kind_is_left_out_and_counted_but_not_shown(tmp_path):
     (tmp_path / "u").write_text('{"user_id": "auth0|1", "email": "ann@example.com"}\n')
     (tmp_path / "p").write_text('{"_id": {"$oid": "1"}, "passwordHash": "md5:5f4dcc3b5aa7"}\n')
