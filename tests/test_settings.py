@@ -122,6 +122,7 @@ def test_a_setting_in_the_environment_that_nobody_hands_on_is_warned_of(monkeypa
     monkeypatch.setenv("TARGET_WORKOS_USERS_ONLY_ERRORS_FROM", "errors.jsonl")
     monkeypatch.setenv("TARGET_WORKOS_USERS_DRY_RUN", "true")
     with caplog.at_level("WARNING", "target-workos-users"):
-        TargetWorkosUsers(config={**SANDBOX, "dry_run": True})
+        target = TargetWorkosUsers(config={**SANDBOX, "dry_run": True})
+    target._control.close()
     (said,) = (message for message in caplog.messages if "has no effect" in message)
     assert "declare only_errors_from in the loader's settings" in said
