@@ -24,7 +24,6 @@ from tests.whole_target import (
     FAST,
     records,
     run_target,
-    running_sandbox,
     schema,
     write_messages,
 )
@@ -36,12 +35,6 @@ ENCODINGS = pytest.mark.parametrize(
     "encoding", [JSONL, GZIP, PARQUET], ids=["jsonl", "gz", "parquet"]
 )
 STATE = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
-
-
-@pytest.fixture
-def sandbox(tmp_path):
-    with running_sandbox(tmp_path / "sandbox.db", record_requests=True) as running:
-        yield running
 
 
 @pytest.fixture

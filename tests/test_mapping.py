@@ -12,7 +12,6 @@ from tests.whole_target import (
     FAST,
     records,
     run_target,
-    running_sandbox,
     write_messages,
 )
 
@@ -42,12 +41,6 @@ MAP = {
     "__else__": None,
     "__key_properties__": ["email"],
 }
-
-
-@pytest.fixture
-def sandbox(tmp_path):
-    with running_sandbox(tmp_path / "sandbox.db", record_requests=True) as running:
-        yield running
 
 
 @pytest.fixture

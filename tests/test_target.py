@@ -18,19 +18,12 @@ from tests.whole_target import (
     records,
     run_process,
     run_target,
-    running_sandbox,
     schema,
     write_messages,
 )
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 TAP = str(Path(sys.executable).with_name("tap-csv"))
-
-
-@pytest.fixture
-def sandbox(tmp_path):
-    with running_sandbox(tmp_path / "sandbox.db", record_requests=True) as running:
-        yield running
 
 
 @pytest.fixture

@@ -23,12 +23,10 @@ if TYPE_CHECKING:
 __all__ = [
     "KNOWN_COLUMNS",
     "REMARKS",
-    "SECRET_COLUMNS",
     "OrganizationRef",
     "Totp",
     "UserRow",
     "parse_record",
-    "redact",
     "show_record",
 ]
 
