@@ -1,32 +1,22 @@
-"""One attempt of one request over pyreqwest: an answer, or why there is none.
-
-pyreqwest is Rust's reqwest; a request takes half the CPU that it takes with aiohttp (benchmark
-``ceiling``).
-"""
+"""One attempt of one request over aiohttp: an answer, or why there is none."""
 
 from __future__ import annotations
 
+import urllib.request
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property, lru_cache
 from http import HTTPStatus
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
+import aiohttp
 import msgspec
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import DecodeError, RequestError
 from workos import HTTPResponse, TransportError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from yarl import URL
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
 _SERVER_ERROR = 500  # plain numbers: an enum's members cost a microsecond a request
 _NOT_FOUND = 404
 _PASSING = {408, 429}
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class NoAnswer(TransportError):
@@ -94,33 +84,20 @@ class Answer(HTTPResponse):
         return self.object
 
 
-def open_client(url: str, *, connections: int, seconds: float) -> Client:
-    """An HTTP client that keeps so many connections, and neither cookies nor redirects.
+def open_session(connections: int) -> aiohttp.ClientSession:
+    """An aiohttp session that keeps so many connections, and neither cookies nor redirects.
 
-    It takes the proxy that the environment names (``https_proxy``, ``no_proxy``), and trusts the
-    system's certificates (``SSL_CERT_FILE``).
-
-    Args:
-        url: Any URL of the server. Plain ``http`` is for a server on this machine: it is never
-            asked for through a proxy, which would see the key.
-        connections: Idle connections kept.
-        seconds: The longest that an attempt may take.
+    It trusts the system's certificates (``SSL_CERT_FILE``).
     """
-    builder = (
-        ClientBuilder()
-        .follow_redirects(enable=False)  # another host would be sent the key
-        .gzip(enable=False)  # answers are half a kilobyte
-        .brotli(enable=False)
-        .zstd(enable=False)
-        .deflate(enable=False)
-        .pool_max_idle_per_host(connections)
-        .connect_timeout(timedelta(seconds=min(seconds / 2, _CONNECT_TIMEOUT)))
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        skip_auto_headers=("Accept", "Accept-Encoding"),  # answers are half a kilobyte
     )
-    return (builder.no_proxy() if url.startswith("http:") else builder).build()
 
 
 async def send(
-    client: Client,
+    session: aiohttp.ClientSession,
     method: str,
     url: str,
     *,
@@ -131,7 +108,7 @@ async def send(
     """Send a request once and read its answer, whatever its status.
 
     Args:
-        client: From :func:`open_client`.
+        session: From :func:`open_session`.
         method: HTTP method, in capitals.
         url: Complete and encoded.
         headers: As sent.
@@ -142,51 +119,81 @@ async def send(
         NoAnswer: With ``ambiguous`` telling whether anything was sent. A success that isn't JSON
             is none of WorkOS's: something on the way has put a page of its own in its place.
     """
-    request = client.request(method, url).headers(headers).timeout(_duration(seconds))
-    if content is not None:
-        request = request.body_bytes(content)
+    target = URL(url, encoded=True)
+    timeout = _timeout(seconds)
     try:
-        response = await request.build().send()
-        body = bytes(await response.bytes())
-    except RequestError as error:
-        raise _no_answer(error, url, seconds) from None
-    status = response.status
-    told = _NO_HEADERS if status < HTTPStatus.MULTIPLE_CHOICES else _readable(response.headers)
-    answer = Answer(status, told, body, method, url)
+        async with session.request(
+            method,
+            target,
+            headers=headers,
+            data=content,
+            timeout=timeout,
+            proxy=_proxy_for(target.scheme, target.host or ""),
+            allow_redirects=False,  # another host would be sent the key
+            middlewares=None if method == "POST" else (_send_once,),
+        ) as response:
+            body = await response.read()
+    except (
+        aiohttp.ClientConnectorError,
+        aiohttp.ConnectionTimeoutError,
+        aiohttp.ClientHttpProxyError,
+    ) as error:
+        raise NoAnswer(_describe(error, target.host, timeout), ambiguous=False) from None
+    except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+        raise NoAnswer(_describe(error, target.host, timeout), ambiguous=True) from None
+    answer = Answer(response.status, response.headers, body, method, url)
     empty = method == "DELETE" and not body
-    if status < HTTPStatus.MULTIPLE_CHOICES and answer.object is None and not empty:
-        raise NoAnswer(f"HTTP {status} without WorkOS's JSON", ambiguous=True)
+    if response.status < HTTPStatus.MULTIPLE_CHOICES and answer.object is None and not empty:
+        raise NoAnswer(f"HTTP {response.status} without WorkOS's JSON", ambiguous=True)
     return answer
 
 
-def _no_answer(error: RequestError, url: str, seconds: float) -> NoAnswer:
-    """What happened, without the URL that the first cause holds: it may name a user.
-
-    The class of the error doesn't tell whether anything was sent: a connection closed instead of
-    an answer is a ``ConnectError`` too (measured, pyreqwest 0.15.1). The causes tell.
-    """
-    details: Any = error.details
-    causes = [cause["message"] for cause in details["causes"] or ()][1:]
-    why = ": ".join(causes[1:]) or error.message
-    if causes[:1] == ["client error (Connect)"]:
-        server = urlsplit(url)
-        return NoAnswer(f"can't connect to {server.hostname} ({why})", ambiguous=False)
-    if isinstance(error, TimeoutError):
-        return NoAnswer(f"no answer within {seconds:g} s", ambiguous=True)
-    if isinstance(error, DecodeError) and "end of file" not in why:
-        return NoAnswer(f"unreadable answer ({why})", ambiguous=True)
-    return NoAnswer(f"connection lost ({why})", ambiguous=True)
-
-
-def _readable(headers: Mapping[str, str]) -> Mapping[str, str]:
-    """The headers, case-insensitive; empty if one of them is no text."""
+async def _send_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from repeating a GET, PUT or DELETE by itself when the connection is gone."""
     try:
-        dict(headers)
-    except ValueError:
-        return _NO_HEADERS
-    return headers
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
+
+
+def _describe(  # noqa: PLR0911 - a line each
+    error: Exception, host: str | None, timeout: aiohttp.ClientTimeout
+) -> str:
+    """What happened, without the URL that aiohttp's own texts hold: it may name a user."""
+    match error:
+        case aiohttp.ConnectionTimeoutError():
+            return f"no connection within {timeout.sock_connect:g} s"
+        case TimeoutError():
+            return f"no answer within {timeout.total:g} s"
+        case aiohttp.ClientConnectorCertificateError():
+            return f"can't connect to {host} ({error.certificate_error})"
+        case aiohttp.ClientConnectorError():
+            return f"can't connect to {host} ({error.os_error})"
+        case aiohttp.ClientHttpProxyError():
+            return f"can't connect to {host} (the proxy refuses the tunnel: HTTP {error.status})"
+        case aiohttp.ClientConnectionError() | OSError():
+            return f"connection lost ({error})"
+        case _:
+            return f"unreadable answer ({type(error).__name__})"
 
 
 @lru_cache(maxsize=16)
-def _duration(seconds: float) -> timedelta:
-    return timedelta(seconds=seconds)
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds, sock_connect=min(seconds / 2, _CONNECT_TIMEOUT))
+
+
+@lru_cache(maxsize=16)
+def _proxy_for(scheme: str, host: str) -> str | None:
+    """The proxy that the environment names (``https_proxy``, ``no_proxy``).
+
+    Plain ``http`` is for a server on this machine: a proxy would see the key. Not aiohttp's
+    ``trust_env``, which asks two threads about every request and fails on a host that ``.netrc``
+    has a password for.
+    """
+    if scheme == "http" or urllib.request.proxy_bypass(host):
+        return None
+    return urllib.request.getproxies().get(scheme)

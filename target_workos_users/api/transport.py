@@ -18,14 +18,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_client, send
+from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_session, send
 from target_workos_users.api.pacing import Lane, Pacer
 from target_workos_users.api.routes import Route, TransportStats, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from pyreqwest.client import Client
+    import aiohttp
 
 __all__ = ["Stopped", "Transport", "TransportStats"]
 
@@ -79,7 +79,7 @@ class Transport:
         self._max_retries = max_retries
         self._concurrency = concurrency
         self._backoff = backoff
-        self._client: Client | None = None
+        self._session: aiohttp.ClientSession | None = None
         self._stopping = False
         self._waiting_to_retry: set[asyncio.Timeout] = set()
 
@@ -110,15 +110,13 @@ class Transport:
             Stopped: A retry was due after :meth:`stop_retrying`.
         """
         route = route_of(method, url)
-        self._client = client = self._client or open_client(
-            url, connections=self._concurrency, seconds=timeout
-        )
+        self._session = session = self._session or open_session(self._concurrency)
         sent_at = await self._pacer.acquire(route.lane)
         ambiguous = False
         for attempt in count():
             try:
                 sending = send(
-                    client, method, url, headers=headers, content=content, seconds=timeout
+                    session, method, url, headers=headers, content=content, seconds=timeout
                 )
                 answer = await self._attempt(route, sent_at, sending)
             except NoAnswer as loss:
@@ -158,11 +156,8 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._client:
-            await self._client.close()
-            # Its threads let go of the interpreter: else Python may abort at its exit (measured,
-            # pyreqwest 0.15.1: one in twenty on a busy machine without, none in 180 with 20 ms).
-            time.sleep(0.05)  # noqa: ASYNC251 - all is sent
+        if self._session:
+            await self._session.close()
 
     async def _wait_for_retry(self, route: Route, delay: float) -> float:
         """Back off, then wait for a turn; returns when that came.

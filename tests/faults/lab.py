@@ -20,7 +20,7 @@ from unittest.mock import patch
 import msgspec
 
 from target_workos_users import importer
-from target_workos_users.api import attempt, transport
+from target_workos_users.api import transport
 from target_workos_users.api.pacing import Pacer
 from target_workos_users.loading.outcome import Result
 from target_workos_users.sandbox import Faults, Sandbox, read_world, responses
@@ -31,7 +31,6 @@ from tests.whole_target import run_target, write_messages
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_workos_users.api.attempt import Answer
     from target_workos_users.sandbox.world import World
     from tests.faults.source import Template
     from tests.whole_target import Finished
@@ -51,21 +50,12 @@ class Loop(VirtualTimeLoop):
 
     def __init__(self) -> None:
         super().__init__()
-        self.requests_under_way = 0
         self.problems: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.problems.append(context))
 
     def is_idle(self) -> bool:
-        """Whether the HTTP client, which has threads of its own, has nothing to do either."""
-        return not (self._ready or self.requests_under_way or self._selector.select(0))
-
-    async def send(self, *args: Any, **options: Any) -> Answer:
-        """The transport's ``send``, counted."""
-        self.requests_under_way += 1
-        try:
-            return await attempt.send(*args, **options)
-        finally:
-            self.requests_under_way -= 1
+        """Whether nothing is on the way over a socket either."""
+        return not (self._ready or self._selector.select(0))
 
     def _run_once(self) -> None:
         assert self.time() < self.deadline, "the target hangs"
@@ -128,7 +118,6 @@ class Lab:
         with (
             patch("asyncio.new_event_loop", lambda: self.loop),
             patch("time.monotonic", self.loop.time),
-            patch.object(transport, "send", self.loop.send),
             patch.object(transport, "Pacer", partial(Pacer, clock=self.loop.time)),
             patch.object(importer, "_SECONDS_BETWEEN_TICKS", _SELDOM),
             patch.object(responses, "_HANG_CHECK_SECONDS", _SELDOM),
