@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import urllib.request
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from http import HTTPStatus
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import msgspec
 from workos import HTTPResponse, TransportError
 from yarl import URL
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
-_SERVER_ERROR = 500  # plain numbers: an enum's members cost a microsecond a request
+_REDIRECTION = 300  # plain numbers: an enum's members cost a microsecond a request
+_SERVER_ERROR = 500
 _NOT_FOUND = 404
 _PASSING = {408, 429}
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class NoAnswer(TransportError):
@@ -35,27 +39,31 @@ class Redirected(TransportError):
     """A 3xx answer; it isn't followed, as another host would be sent the key."""
 
 
-@dataclass(frozen=True)
 class Answer(HTTPResponse):
     """WorkOS's answer.
 
     Attributes:
+        object: Its body's JSON object, as all of WorkOS's bodies are; None if it is none.
         ambiguous: The request is a write that may have taken effect whatever this answer says:
             this attempt got a 5xx, or an earlier one did, or was lost after it was sent.
         attempt: Which attempt of its request it answers, from 1.
     """
 
-    ambiguous: bool = False
-    attempt: int = 1
+    ambiguous = False
+    attempt = 1
 
-    @cached_property
-    def object(self) -> dict[str, Any] | None:
-        """Body parsed as JSON; None if it is no JSON object, as all of WorkOS's bodies are."""
-        try:
-            value = msgspec.json.decode(self.content)
-        except (ValueError, RecursionError):
-            return None
-        return value if isinstance(value, dict) else None
+    def __init__(
+        self, status_code: int, headers: Mapping[str, str], content: bytes, method: str, url: str
+    ) -> None:
+        # What the frozen HTTPResponse's own constructor does, at a fifth of its cost.
+        self.__dict__.update(
+            status_code=status_code,
+            headers=headers,
+            content=content,
+            request_method=method,
+            request_url=url,
+        )
+        self.object = _object(content)
 
     @property
     def is_passing(self) -> bool:
@@ -84,6 +92,13 @@ class Answer(HTTPResponse):
         return self.object
 
 
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        return _decode(content)
+    except (ValueError, RecursionError):
+        return None
+
+
 def open_session(connections: int) -> aiohttp.ClientSession:
     """An aiohttp session that keeps so many connections, and neither cookies nor redirects.
 
@@ -92,7 +107,7 @@ def open_session(connections: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections),
         cookie_jar=aiohttp.DummyCookieJar(),
-        skip_auto_headers=("Accept", "Accept-Encoding"),  # answers are half a kilobyte
+        headers={"Accept-Encoding": "identity"},  # answers are half a kilobyte
     )
 
 
@@ -122,7 +137,7 @@ async def send(
     target = URL(url, encoded=True)
     timeout = _timeout(seconds)
     try:
-        async with session.request(
+        response = await session.request(
             method,
             target,
             headers=headers,
@@ -131,8 +146,8 @@ async def send(
             proxy=_proxy_for(target.scheme, target.host or ""),
             allow_redirects=False,  # another host would be sent the key
             middlewares=None if method == "POST" else (_send_once,),
-        ) as response:
-            body = await response.read()
+        )
+        body = await response.read()  # closes the connection if it is cut off
     except (
         aiohttp.ClientConnectorError,
         aiohttp.ConnectionTimeoutError,
@@ -143,7 +158,7 @@ async def send(
         raise NoAnswer(_describe(error, target.host, timeout), ambiguous=True) from None
     answer = Answer(response.status, response.headers, body, method, url)
     empty = method == "DELETE" and not body
-    if response.status < HTTPStatus.MULTIPLE_CHOICES and answer.object is None and not empty:
+    if response.status < _REDIRECTION and answer.object is None and not empty:
         raise NoAnswer(f"HTTP {response.status} without WorkOS's JSON", ambiguous=True)
     return answer
 

@@ -78,6 +78,13 @@ class TransportStats:
     first_write_at: float | None = None
     last_write_at: float | None = None
 
+    def count_write(self, route: Route, sent_at: float) -> None:
+        """Note when a request is sent, if it counts against the budget of writes."""
+        if route.lane is Lane.WRITES:
+            self.last_write_at = sent_at
+            if self.first_write_at is None:
+                self.first_write_at = sent_at
+
     @property
     def attempts(self) -> int:
         """Number of requests sent, retries included."""

@@ -11,7 +11,6 @@ import asyncio
 import math
 import random
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -19,11 +18,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_session, send
-from target_workos_users.api.pacing import Lane, Pacer
+from target_workos_users.api.pacing import Pacer
 from target_workos_users.api.routes import Route, TransportStats, route_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
     import aiohttp
 
@@ -114,12 +113,15 @@ class Transport:
         sent_at = await self._pacer.acquire(route.lane)
         ambiguous = False
         for attempt in count():
+            self.stats.count_write(route, sent_at)
             try:
-                sending = send(
+                answer = await send(
                     session, method, url, headers=headers, content=content, seconds=timeout
                 )
-                answer = await self._attempt(route, sent_at, sending)
+                self._learn(route, answer, sent_at)
             except NoAnswer as loss:
+                self.stats.lost[route.kind] += 1
+                self._pacer.accept(sent_at=sent_at)
                 ambiguous |= route.writes and loss.ambiguous
                 if attempt >= self._max_retries or (ambiguous and not route.repeatable):
                     text = f"{loss}, at attempt {attempt + 1} of {route.kind}"
@@ -137,9 +139,12 @@ class Transport:
                 # After a 429 everything pauses: its retry just waits with the others.
                 refused = status == _TOO_MANY_REQUESTS
                 delay = 0.0 if refused else self._backoff(attempt)
+            finally:
+                self._pacer.release(sent_at=sent_at)
+                self.stats.seconds[route.kind] += time.monotonic() - sent_at
             sent_at = await self._wait_for_retry(route, delay)
         if attempt or ambiguous:
-            return replace(answer, ambiguous=ambiguous, attempt=attempt + 1)
+            answer.ambiguous, answer.attempt = ambiguous, attempt + 1
         return answer
 
     def stop_retrying(self) -> None:
@@ -179,26 +184,6 @@ class Transport:
             self._waiting_to_retry.discard(waiting)
         self.stats.retried += 1
         return sent_at
-
-    async def _attempt(self, route: Route, sent_at: float, sending: Awaitable[Answer]) -> Answer:
-        """Send once; tell the pacer and the counters what came of it."""
-        stats = self.stats
-        if route.lane is Lane.WRITES:
-            stats.last_write_at = sent_at
-            if stats.first_write_at is None:
-                stats.first_write_at = sent_at
-        try:
-            answer = await sending
-            stats.seconds[route.kind] += time.monotonic() - sent_at
-            self._learn(route, answer, sent_at)
-        except NoAnswer:
-            stats.lost[route.kind] += 1
-            stats.seconds[route.kind] += time.monotonic() - sent_at
-            self._pacer.accept(sent_at=sent_at)
-            raise
-        finally:
-            self._pacer.release(sent_at=sent_at)
-        return answer
 
     def _learn(self, route: Route, answer: Answer, sent_at: float) -> None:
         """Count an answer, and pause or slow down if it says so."""
