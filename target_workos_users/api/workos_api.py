@@ -6,33 +6,15 @@ user exists already (measured, workos 10.8.0). Nothing but ``id`` is needed here
 
 from __future__ import annotations
 
-import secrets
-from functools import partial
-from http import HTTPStatus
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-from workos import AsyncWorkOSClient, WorkOSError
-from workos._errors import APIError  # not exported
-
-from target_workos_users.api.answers import entities, entity, lost_error, unsendable_error
-from target_workos_users.api.attempt import Answer
-from target_workos_users.api.outage import Probe
-from target_workos_users.api.refusals import (
-    Meaning,
-    api_error,
-    membership_reason,
-    organization_reason,
-    user_reason,
-)
-from target_workos_users.exceptions import AccessDenied, ApiError, Reason
-from target_workos_users.records.redaction import texts_of
+from target_workos_users.api.answers import entities, entity
+from target_workos_users.api.client import Client
+from target_workos_users.api.refusals import membership_reason, organization_reason, user_reason
+from target_workos_users.exceptions import ApiError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-    from workos import RequestOptions
 
     from target_workos_users.api.transport import Transport
 
@@ -40,26 +22,12 @@ _USERS = ("user_management", "users")
 _MEMBERSHIPS = ("user_management", "organization_memberships")
 _ORGANIZATIONS = ("organizations",)
 _PAGE = 100  # the most that WorkOS lists at a time (WorkOS OpenAPI spec)
-_SHORTEST_NAME = 3  # characters; anything shorter tells nobody
-_MOST_FORBIDDEN = 5  # one 403 may be about one user (Radar), several in a row are about the key
-
-
-class _Client(AsyncWorkOSClient):
-    """The SDK's client with a faster JSON encoder; should it be renamed, the SDK's is used."""
-
-    @staticmethod
-    def _encode_body(body: dict[str, Any] | None) -> bytes | None:
-        return None if body is None else msgspec.json.encode(body)
 
 
 class WorkOS:
     """WorkOS, as far as an import needs it. Answers are WorkOS's JSON objects.
 
-    Every method raises :class:`.ApiError` when WorkOS refuses or isn't heard, with ``ambiguous``
-    set when a write may have taken effect all the same; :class:`.AccessDenied` at a 401, and at
-    the fifth 403 without a success between; :class:`.Unreachable` when a request used up its
-    retries, and then a :class:`.Probe` did so too; :class:`.Stopped` when a retry was due after
-    :meth:`.Transport.stop_retrying`.
+    Every method raises what :meth:`.Client.call` raises.
 
     Args:
         api_key: WorkOS secret key.
@@ -71,26 +39,16 @@ class WorkOS:
     def __init__(
         self, *, api_key: str, base_url: str, transport: Transport, request_timeout: float
     ) -> None:
-        self._api_key = api_key
-        self._transport = transport
-        self._client = _Client(
+        self._client = Client(
             api_key=api_key,
             base_url=base_url,
-            request_timeout=60,  # else read from the environment; each request has its own
-            max_retries=0,
-            http_client=transport,
+            transport=transport,
+            request_timeout=request_timeout,
         )
-        self._probe = Probe(
-            transport, api_key=api_key, base_url=base_url, request_timeout=request_timeout
-        )
-        self._options: RequestOptions = {"timeout": request_timeout}
-        self._run = secrets.token_hex(8)
-        self._requests = count()
-        self._forbidden = 0  # 403 answers since the last success
 
     async def create_user(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Create a user from the fields of ``POST /user_management/users``."""
-        answer = await self._call("POST", _USERS, body=dict(fields), meaning=user_reason)
+        answer = await self._client.call("POST", _USERS, body=dict(fields), meaning=user_reason)
         created = entity(answer, "create_user", writes=True)
         if str(created.get("email") or fields["email"]).lower() != fields["email"].lower():
             message = "create_user: WorkOS answered with a user of another email"
@@ -100,13 +58,13 @@ class WorkOS:
     async def update_user(self, user_id: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Change the given fields of a user; the others stay."""
         path = (*_USERS, user_id)
-        answer = await self._call("PUT", path, body=dict(fields), meaning=user_reason)
+        answer = await self._client.call("PUT", path, body=dict(fields), meaning=user_reason)
         return entity(answer, "update_user", writes=True, id=user_id)
 
     async def delete_user(self, user_id: str) -> None:
         """Delete a user; one that is gone already is fine."""
         try:
-            await self._call("DELETE", (*_USERS, user_id))
+            await self._client.call("DELETE", (*_USERS, user_id))
         except ApiError as error:
             if error.reason is not Reason.NOT_FOUND:
                 raise
@@ -114,7 +72,7 @@ class WorkOS:
     async def find_user_by_email(self, email: str) -> dict[str, Any] | None:
         """The user with this email, or None; WorkOS keeps emails trimmed and in lower case."""
         email = email.strip().lower()
-        answer = await self._call("GET", _USERS, params={"email": email})
+        answer = await self._client.call("GET", _USERS, params={"email": email})
         for user in entities(answer, "find_user_by_email"):
             if str(user.get("email") or email).lower() == email:
                 return user
@@ -138,7 +96,9 @@ class WorkOS:
     async def create_organization(self, *, name: str, external_id: str) -> dict[str, Any]:
         """Create an organization; EXTERNAL_ID_EXISTS if the external id is taken."""
         body = {"name": name, "external_id": external_id}
-        answer = await self._call("POST", _ORGANIZATIONS, body=body, meaning=organization_reason)
+        answer = await self._client.call(
+            "POST", _ORGANIZATIONS, body=body, meaning=organization_reason
+        )
         return entity(answer, "create_organization", writes=True, external_id=external_id)
 
     async def create_membership(
@@ -147,7 +107,7 @@ class WorkOS:
         """Make a user a member; without role slugs WorkOS gives the environment's default role."""
         ids = {"user_id": user_id, "organization_id": organization_id}
         body = {**ids, **_roles(role_slugs)}
-        answer = await self._call("POST", _MEMBERSHIPS, body=body, meaning=membership_reason)
+        answer = await self._client.call("POST", _MEMBERSHIPS, body=body, meaning=membership_reason)
         return entity(answer, "create_membership", writes=True, **ids)
 
     async def list_memberships(
@@ -159,7 +119,7 @@ class WorkOS:
             params["organization_id"] = organization_id
         found: list[dict[str, Any]] = []
         while True:
-            answer = await self._call("GET", _MEMBERSHIPS, params=params)
+            answer = await self._client.call("GET", _MEMBERSHIPS, params=params)
             found += entities(answer, "list_memberships")
             after = (answer.get("list_metadata") or {}).get("after")
             if not after or after == params.get("after"):
@@ -177,12 +137,14 @@ class WorkOS:
     ) -> dict[str, Any]:
         """Give a membership these roles instead of those it has."""
         path = (*_MEMBERSHIPS, membership_id)
-        answer = await self._call("PUT", path, body=_roles(role_slugs), meaning=membership_reason)
+        answer = await self._client.call(
+            "PUT", path, body=_roles(role_slugs), meaning=membership_reason
+        )
         return entity(answer, "update_membership", writes=True, id=membership_id)
 
     async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:
         """A user's authentication factors, without their secrets."""
-        answer = await self._call("GET", (*_USERS, user_id, "auth_factors"))
+        answer = await self._client.call("GET", (*_USERS, user_id, "auth_factors"))
         return entities(answer, "list_auth_factors", user_id=user_id)
 
     async def enroll_totp(
@@ -192,109 +154,23 @@ class WorkOS:
         given = {"totp_secret": secret, "totp_issuer": issuer, "totp_user": user}
         body = {"type": "totp", **{name: value for name, value in given.items() if value}}
         path = (*_USERS, user_id, "auth_factors")
-        answer = await self._call("POST", path, body=body, repeatable=False)
+        answer = await self._client.call("POST", path, body=body, repeatable=False)
         if isinstance(answer, dict):  # WorkOS's emulator doesn't wrap it
             answer = answer.get("authentication_factor", answer)
         return entity(answer, "enroll_totp", writes=True, user_id=user_id)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._probe.close()
-        await self._transport.close()
+        await self._client.close()
 
     async def _get(self, path: Sequence[str], call: str, **expected: str) -> dict[str, Any] | None:
         try:
-            answer = await self._call("GET", path)
+            answer = await self._client.call("GET", path)
         except ApiError as error:
             if error.reason is Reason.NOT_FOUND:
                 return None
             raise
         return entity(answer, call, writes=False, **expected)
-
-    async def _call(
-        self,
-        method: str,
-        path: Sequence[str],
-        *,
-        params: dict[str, Any] | None = None,
-        body: dict[str, Any] | None = None,
-        meaning: Meaning | None = None,
-        repeatable: bool = True,
-    ) -> Any:
-        """The JSON of a successful answer; asked once more where only an outage was in the way."""
-        # As unique as the UUID that the SDK would make, at a tenth of its cost.
-        key = f"{self._run}-{next(self._requests)}" if body else None
-        ask = partial(self._ask, method, path, params=params, body=body, key=key, meaning=meaning)
-        try:
-            return await ask()
-        except ApiError as error:
-            if error.reason is not Reason.GAVE_UP or (error.ambiguous and not repeatable):
-                raise
-            if not await self._probe.outage_is_over(path, error):
-                raise
-            ambiguous = error.ambiguous
-        try:
-            return await ask()
-        except ApiError as error:
-            error.ambiguous |= ambiguous
-            raise
-
-    async def _ask(
-        self,
-        method: str,
-        path: Sequence[str],
-        *,
-        params: dict[str, Any] | None,
-        body: dict[str, Any] | None,
-        key: str | None,
-        meaning: Meaning | None,
-    ) -> Any:
-        """The JSON of a successful answer; None if it has no body.
-
-        Errors are raised without the SDK's, whose text quotes WorkOS unredacted.
-        """
-        try:
-            answer = await self._client.request(
-                method,
-                path,
-                params=params,
-                body=body,
-                idempotency_key=key,
-                request_options=self._options,
-            )
-        except APIError as error:
-            sent = {"path": path, **(params or {}), **(body or {})}
-            raise self._refused(error, sent, meaning) from None
-        except WorkOSError as error:
-            raise lost_error(error) from None
-        except ValueError as error:  # raised by the SDK before it sends anything
-            raise unsendable_error(path, error) from None
-        self._forbidden = 0
-        return answer
-
-    def _refused(
-        self, error: APIError, sent: Mapping[str, Any], meaning: Meaning | None
-    ) -> ApiError | AccessDenied:
-        denied = error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-        secrets = [self._api_key, *texts_of(sent, hidden=True)]
-        if denied:  # this goes to the log, where nothing personal belongs either
-            values = texts_of([value for name, value in sent.items() if name != "path"])
-            secrets += (text for text in values if len(text) >= _SHORTEST_NAME)
-        refusal = api_error(error, meaning=meaning, secrets=secrets)
-        refusal.ambiguous = isinstance(error.response, Answer) and error.response.ambiguous
-        if error.status_code == HTTPStatus.UNAUTHORIZED:
-            return AccessDenied(
-                f"WorkOS refuses the API key: {refusal}. Check api_key: it must be a secret key "
-                "(sk_…) of the environment to load into, and not revoked."
-            )
-        if denied and refusal.reason is Reason.REFUSED:
-            self._forbidden += 1
-            if self._forbidden >= _MOST_FORBIDDEN:
-                return AccessDenied(
-                    f"WorkOS refused {self._forbidden} requests in a row: {refusal}. Check in the "
-                    "WorkOS dashboard that the key may write users and organizations."
-                )
-        return refusal
 
 
 def _roles(role_slugs: Sequence[str]) -> dict[str, Any]:
