@@ -74,6 +74,11 @@ class BatchFiles:
                     yield self._decode(line)
         except MalformedError as error:
             raise _unreadable(url, f"record {number:,} is {error}") from None
+        except ImportError as error:  # fsspec's text names the package of the file system
+            raise InputError(
+                f"The batch file {_shown(url)} can't be read: {error}. Install that beside the "
+                "target and run again: the import goes on from the last STATE line."
+            ) from None
         except Exception as error:  # noqa: BLE001 - file systems and pyarrow have their own
             why = f"{type(error).__name__} after {number:,} records: {redact_text(str(error))}"
             raise _unreadable(url, why[:300]) from None
@@ -120,9 +125,14 @@ def _unzipped_lines(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _unreadable(url: str, why: str) -> InputError:
-    parts = urlsplit(url)
-    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="")
     return InputError(
-        f"The batch file {shown.geturl()} can't be read: {why}. Run again, so that the tap writes "
+        f"The batch file {_shown(url)} can't be read: {why}. Run again, so that the tap writes "
         "its files anew: the import goes on from the last STATE line."
     )
+
+
+def _shown(url: str) -> str:
+    """A URL without what may be secret: credentials and query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()

@@ -23,7 +23,8 @@ class UserSink(Sink):
         self._schema_validator = (
             DEFAULT_JSONSCHEMA_VALIDATOR(self.schema) if self.validate_schema else None
         )
-        if "email" not in self.schema.get("properties", {}):
+        columns = self.schema["properties"]
+        if columns and "email" not in columns:  # no columns at all: the tap doesn't know them
             self.logger.warning(
                 "Stream %r has no column 'email': its records can't be loaded as users. Make one "
                 "with a stream map (stream_maps: {%s: {email: …}}), or name the streams to take "

@@ -314,6 +314,13 @@ def test_a_scheme_that_nobody_knows_is_named_without_its_password(load):
     assert not finished.said("hunter2")
 
 
+def test_a_file_system_without_its_package_is_no_fault_of_the_files(load):
+    finished = load(message(JSONL, "s3://bucket/users.jsonl"))
+    assert finished.exit_code == 1
+    assert finished.said("s3://bucket/users.jsonl can't be read: Install s3fs", "ERROR") == 1
+    assert not finished.said("writes its files anew")
+
+
 # Size
 
 

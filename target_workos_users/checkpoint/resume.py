@@ -52,7 +52,8 @@ def read_state_file(path: Path, say: Callable[[str], None] = lambda _: None) -> 
         raise SettingsError(f"--state: {path} can't be read ({error.strerror}).") from None
     except ValueError:
         raise SettingsError(
-            f"--state: {path} holds no Singer state. Expected a JSON object, or one a line."
+            f"--state: {path} holds no Singer state. Expected a JSON object, or one a line, as "
+            "this target and `meltano state get` print them; leave --state out to begin anew."
         ) from None
     say(f"--state: the last line of {path} is cut off: going on from the line before it.")
     return state
