@@ -123,18 +123,14 @@ class Transport:
                 self.stats.lost[route.kind] += 1
                 self._pacer.accept(sent_at=sent_at)
                 ambiguous |= route.writes and loss.ambiguous
-                if attempt >= self._max_retries or (ambiguous and not route.repeatable):
+                if self._is_last(attempt, route, ambiguous=ambiguous):
                     text = f"{loss}, at attempt {attempt + 1} of {route.kind}"
                     raise NoAnswer(text, ambiguous=ambiguous) from None
                 delay = self._backoff(attempt)
             else:
                 status = answer.status_code
                 ambiguous |= route.writes and status >= _SERVER_ERROR
-                if (
-                    not answer.is_passing
-                    or attempt >= self._max_retries
-                    or (ambiguous and not route.repeatable)
-                ):
+                if not answer.is_passing or self._is_last(attempt, route, ambiguous=ambiguous):
                     break
                 # After a 429 everything pauses: its retry just waits with the others.
                 refused = status == _TOO_MANY_REQUESTS
@@ -163,6 +159,10 @@ class Transport:
         """Close the connections."""
         if self._session:
             await self._session.close()
+
+    def _is_last(self, attempt: int, route: Route, *, ambiguous: bool) -> bool:
+        """Whether no further attempt may follow this one."""
+        return attempt >= self._max_retries or (ambiguous and not route.repeatable)
 
     async def _wait_for_retry(self, route: Route, delay: float) -> float:
         """Back off, then wait for a turn; returns when that came.
