@@ -1,4 +1,4 @@
-"""Options of the tests of the target, and the sandbox that most of them load into."""
+"""Options of the tests of the target, and the sandbox that those without one of their own load into."""
 
 from __future__ import annotations
 

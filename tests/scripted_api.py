@@ -1,4 +1,4 @@
-"""The calls of the API, on a server with a script."""
+"""WorkOS's calls, on a server with a script."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.scripted_server import Reply, ScriptedServer
 
 KEY = "sk_test_0123456789abcdef"
 USER = {"id": "user_1", "email": "a@b.c", "external_id": "x"}
-NEW = {"email": "a@b.c"}
+NEW = {"email": "a@b.c"}  # the fields of a user to create
 USER_EXISTS = {
     "code": "user_creation_error",
     "message": "Could not create user.",
@@ -20,7 +20,7 @@ USER_EXISTS = {
 
 
 class Api(WorkOS):
-    """The calls, on a server with a script."""
+    """A server that answers by the script, and what to ask it with."""
 
     def __init__(self, *script, default=None):
         self.server = ScriptedServer(*script, default=default)

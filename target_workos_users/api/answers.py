@@ -10,8 +10,6 @@ from target_workos_users.api.attempt import NoAnswer, Redirected
 from target_workos_users.exceptions import ApiError, Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from workos import WorkOSError
 
 
@@ -82,7 +80,7 @@ def lost_error(error: WorkOSError) -> ApiError:
             return ApiError(Reason.GAVE_UP, f"the SDK failed with {type(error).__name__}")
 
 
-def unsendable_error(path: Sequence[str], error: ValueError) -> ApiError:
+def unsendable_error(path: tuple[str, ...], error: ValueError) -> ApiError:
     """What to raise when the SDK refused to send a request: an id or a value isn't fit for it."""
     for segment in path:
         if segment in {"", ".", ".."}:

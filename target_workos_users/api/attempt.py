@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import urllib.request
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
-_REDIRECTION = 300  # plain numbers: an enum's members cost a microsecond a request
+_SUCCESS = range(200, 300)  # plain numbers: an enum's members cost a microsecond a request
+_REDIRECTIONS = range(300, 400)
 _SERVER_ERROR = 500
 _NOT_FOUND = 404
 _PASSING = {408, 429}
@@ -66,11 +68,26 @@ class Answer(HTTPResponse):
         self.object = _object(content)
 
     @property
+    def is_success(self) -> bool:
+        """2xx."""
+        return self.status_code in _SUCCESS
+
+    @property
+    def is_redirect(self) -> bool:
+        """3xx."""
+        return self.status_code in _REDIRECTIONS
+
+    @property
+    def is_server_error(self) -> bool:
+        """5xx, and what lies beyond."""
+        return self.status_code >= _SERVER_ERROR
+
+    @property
     def is_passing(self) -> bool:
         """Whether asking again may bring another: 408, 429, 5xx, and a 404 that isn't WorkOS's."""
         status = self.status_code
         return (
-            status >= _SERVER_ERROR
+            self.is_server_error
             or status in _PASSING
             or (status == _NOT_FOUND and self.object is None)
         )
@@ -100,9 +117,10 @@ def _object(content: bytes) -> dict[str, Any] | None:
 
 
 def open_session(connections: int) -> aiohttp.ClientSession:
-    """An aiohttp session that keeps so many connections, and neither cookies nor redirects.
+    """An aiohttp session without cookies, that trusts the system's certificates.
 
-    It trusts the system's certificates (``SSL_CERT_FILE``).
+    Args:
+        connections: How many it opens and keeps at most.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections),
@@ -130,12 +148,17 @@ async def send(
         content: Body.
         seconds: The longest that it may take, from connecting to the last byte.
 
+    Returns:
+        The answer.
+
     Raises:
-        NoAnswer: With ``ambiguous`` telling whether anything was sent. A success that isn't JSON
-            is none of WorkOS's: something on the way has put a page of its own in its place.
+        NoAnswer: With ``ambiguous`` telling whether anything was sent. A success that is no JSON
+            object (nor a DELETE's, which may be empty) is none of WorkOS's: something on the way
+            has put a page of its own in its place.
     """
     target = URL(url, encoded=True)
     timeout = _timeout(seconds)
+    proxy = _proxy_for(target.scheme, target.host or "")
     try:
         response = await session.request(
             method,
@@ -143,9 +166,9 @@ async def send(
             headers=headers,
             data=content,
             timeout=timeout,
-            proxy=_proxy_for(target.scheme, target.host or ""),
+            proxy=proxy,
             allow_redirects=False,  # another host would be sent the key
-            middlewares=None if method == "POST" else (_send_once,),
+            middlewares=None if method == "POST" else (_send_once,),  # aiohttp repeats no POST
         )
         body = await response.read()  # closes the connection if it is cut off
     except (
@@ -158,7 +181,7 @@ async def send(
         raise NoAnswer(_describe(error, target.host, timeout), ambiguous=True) from None
     answer = Answer(response.status, response.headers, body, method, url)
     empty = method == "DELETE" and not body
-    if response.status < _REDIRECTION and answer.object is None and not empty:
+    if answer.is_success and answer.object is None and not empty:
         raise NoAnswer(f"HTTP {response.status} without WorkOS's JSON", ambiguous=True)
     return answer
 
@@ -186,6 +209,8 @@ def _describe(  # noqa: PLR0911 - a line each
             return f"no answer within {timeout.total:g} s"
         case aiohttp.ClientConnectorCertificateError():
             return f"can't connect to {host} ({error.certificate_error})"
+        case aiohttp.ClientProxyConnectionError():
+            return f"can't connect to the proxy that https_proxy names ({error.os_error})"
         case aiohttp.ClientConnectorError():
             return f"can't connect to {host} ({error.os_error})"
         case aiohttp.ClientHttpProxyError():
@@ -202,13 +227,25 @@ def _timeout(seconds: float) -> aiohttp.ClientTimeout:
 
 
 @lru_cache(maxsize=16)
-def _proxy_for(scheme: str, host: str) -> str | None:
-    """The proxy that the environment names (``https_proxy``, ``no_proxy``).
+def _proxy_for(scheme: str, host: str) -> URL | None:
+    """The proxy that the environment names (``https_proxy``, ``no_proxy``), read once a process.
 
     Plain ``http`` is for a server on this machine: a proxy would see the key. Not aiohttp's
     ``trust_env``, which asks two threads about every request and fails on a host that ``.netrc``
     has a password for.
+
+    Raises:
+        NoAnswer: It can't be used.
     """
     if scheme == "http" or urllib.request.proxy_bypass(host):
         return None
-    return urllib.request.getproxies().get(scheme)
+    named = urllib.request.getproxies().get(scheme)
+    if not named:
+        return None
+    with suppress(ValueError):
+        proxy = URL(named if "://" in named else f"http://{named}")
+        if proxy.scheme in {"http", "https"} and proxy.host:
+            return proxy
+    # Its text may hold a password.
+    message = f"{scheme}_proxy in the environment is no URL of an HTTP proxy (http://host:port)"
+    raise NoAnswer(message, ambiguous=False)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from functools import lru_cache
 from http import HTTPStatus
 from itertools import count
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from target_workos_users.api.transport import Transport
 
 _SHORTEST_NAME = 3  # characters; anything shorter tells nobody
-_MOST_FORBIDDEN = 5  # one 403 may be about one user (Radar), several in a row are about the key
+_FORBIDDEN_IN_A_ROW = 5  # one 403 may be about one user (Radar), several in a row are about the key
 
 
 class _Sdk(AsyncWorkOSClient):
-    """The SDK's client with faster encoders; should they be renamed, the SDK's own are used."""
+    """The SDK's client, faster; should what is replaced here be renamed, the SDK's own is used."""
 
     @staticmethod
     def _encode_body(body: dict[str, Any] | None) -> bytes | None:
@@ -65,18 +65,18 @@ class Client:
             max_retries=0,
             http_client=transport,
         )
-        self._probe = Probe(
-            transport, api_key=api_key, base_url=base_url, request_timeout=request_timeout
-        )
+        self._base_url = base_url.rstrip("/")
+        self._request_timeout = request_timeout
+        self._probe = Probe(self._get)
         self._options: RequestOptions = {"timeout": request_timeout}
-        self._run = secrets.token_hex(8)
+        self._run = token_hex(8)
         self._requests = count()
         self._forbidden = 0  # 403 answers since the last success
 
     async def call(
         self,
         method: str,
-        path: Sequence[str],
+        path: tuple[str, ...],
         *,
         params: dict[str, Any] | None = None,
         body: dict[str, Any] | None = None,
@@ -117,47 +117,65 @@ class Client:
                     request_options=self._options,
                 )
             except (WorkOSError, ValueError) as failure:
-                sent = {"path": path, **(params or {}), **(body or {})}
-                error = self._read(failure, sent, meaning)
+                error = self._error_of(failure, path, {**(params or {}), **(body or {})}, meaning)
             else:
                 self._forbidden = 0
                 return answer
-            if isinstance(error, ApiError):
-                if before_outage:
-                    error.ambiguous |= before_outage.ambiguous
-                elif (
-                    error.reason is Reason.GAVE_UP
-                    and (repeatable or not error.ambiguous)
-                    and await self._probe.outage_is_over(path, error)
-                ):
-                    before_outage = error
-                    continue
-            raise error
+            # Raised from here: in the handler the SDK's error, which quotes WorkOS unredacted,
+            # would go with it.
+            if not isinstance(error, ApiError):
+                raise error
+            error.ambiguous |= before_outage is not None and before_outage.ambiguous
+            may_repeat = repeatable or not error.ambiguous
+            if before_outage or error.reason is not Reason.GAVE_UP or not may_repeat:
+                raise error
+            if not await self._probe.outage_is_over(path, error):
+                raise error
+            before_outage = error
 
     async def close(self) -> None:
         """Close the connections."""
         await self._probe.close()
         await self._transport.close()
 
-    def _read(
-        self, failure: WorkOSError | ValueError, sent: Mapping[str, Any], meaning: Meaning | None
+    async def _get(self, path: str) -> Answer:
+        """Past the SDK, which hands on the JSON only."""
+        headers = {"Authorization": f"Bearer {self._api_key}"}
+        return await self._transport.request(
+            "GET",
+            self._base_url + path,
+            headers=headers,
+            content=None,
+            timeout=self._request_timeout,
+        )
+
+    def _error_of(
+        self,
+        failure: WorkOSError | ValueError,
+        path: tuple[str, ...],
+        fields: Mapping[str, Any],
+        meaning: Meaning | None,
     ) -> ApiError | AccessDenied:
-        """What to raise instead of the SDK's error, whose text quotes WorkOS unredacted."""
+        """What to raise instead of the SDK's error."""
         match failure:
             case APIError():
-                return self._refused(failure, sent, meaning)
+                return self._refusal(failure, path, fields, meaning)
             case WorkOSError():
                 return lost_error(failure)
             case _:  # raised by the SDK before it sends anything
-                return unsendable_error(sent["path"], failure)
+                return unsendable_error(path, failure)
 
-    def _refused(
-        self, error: APIError, sent: Mapping[str, Any], meaning: Meaning | None
+    def _refusal(
+        self,
+        error: APIError,
+        path: tuple[str, ...],
+        fields: Mapping[str, Any],
+        meaning: Meaning | None,
     ) -> ApiError | AccessDenied:
         denied = error.status_code in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
-        secrets = [self._api_key, *texts_of(sent, hidden=True)]
+        secrets = [self._api_key, *texts_of({"path": path, **fields}, hidden=True)]
         if denied:  # this goes to the log, where nothing personal belongs either
-            values = texts_of([value for name, value in sent.items() if name != "path"])
+            values = texts_of(list(fields.values()))
             secrets += (text for text in values if len(text) >= _SHORTEST_NAME)
         refusal = api_error(error, meaning=meaning, secrets=secrets)
         refusal.ambiguous = isinstance(error.response, Answer) and error.response.ambiguous
@@ -168,7 +186,7 @@ class Client:
             )
         if denied and refusal.reason is Reason.REFUSED:
             self._forbidden += 1
-            if self._forbidden >= _MOST_FORBIDDEN:
+            if self._forbidden >= _FORBIDDEN_IN_A_ROW:
                 return AccessDenied(
                     f"WorkOS refused {self._forbidden} requests in a row: {refusal}. Check in the "
                     "WorkOS dashboard that the key may write users and organizations."

@@ -10,9 +10,9 @@ from target_workos_users.api.attempt import NoAnswer, Redirected
 from target_workos_users.exceptions import Unreachable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
-    from target_workos_users.api.transport import Transport
+    from target_workos_users.api.attempt import Answer
     from target_workos_users.exceptions import ApiError
 
 
@@ -23,19 +23,11 @@ class Probe:
     many records it meets: the run stops. From inside one request the two look the same.
 
     Args:
-        transport: Sends it, with retries.
-        api_key: WorkOS secret key.
-        base_url: Where the API is.
-        request_timeout: Seconds for one attempt.
+        get: Sends a GET of a path, with retries.
     """
 
-    def __init__(
-        self, transport: Transport, *, api_key: str, base_url: str, request_timeout: float
-    ) -> None:
-        self._transport = transport
-        self._headers = {"Authorization": f"Bearer {api_key}"}
-        self._base_url = base_url.rstrip("/")
-        self._request_timeout = request_timeout
+    def __init__(self, get: Callable[[str], Awaitable[Answer]]) -> None:
+        self._get = get
         self._asking: dict[str, asyncio.Task[bool]] = {}
 
     async def outage_is_over(self, path: Sequence[str], error: ApiError) -> bool:
@@ -72,13 +64,7 @@ class Probe:
 
     async def _ask(self, path: str, error: ApiError) -> bool:
         try:
-            answer = await self._transport.request(
-                "GET",
-                f"{self._base_url}{path}?limit=1",
-                headers=self._headers,
-                content=None,
-                timeout=self._request_timeout,
-            )
+            answer = await self._get(f"{path}?limit=1")
         except NoAnswer as loss:
             raise _unreachable(error, str(loss)) from None
         except Redirected:

@@ -49,7 +49,7 @@ class _Queue:
         return self.waiting[0][0] - self.head_start if self.waiting else None
 
     def ready_at(self, now: float) -> float:
-        return max([budget.ready_at(now) for budget in self.budgets])
+        return max(budget.ready_at(now) for budget in self.budgets)
 
 
 class Pacer:

@@ -67,7 +67,8 @@ class TransportStats:
         lost: Number of attempts without an answer, by ``Route.kind``.
         seconds: Time from sending to answer or loss, summed up by ``Route.kind``.
         retried: Number of attempts that weren't the first of their request.
-        first_write_at: When the first write on ``/user_management/*`` was sent (monotonic).
+        writes: Number of attempts that count against the budget of writes.
+        first_write_at: When the first of them was sent (monotonic).
         last_write_at: The same of the last one.
     """
 
@@ -75,15 +76,27 @@ class TransportStats:
     lost: Counter[str] = field(default_factory=Counter)
     seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     retried: int = 0
+    writes: int = 0
     first_write_at: float | None = None
     last_write_at: float | None = None
 
-    def count_write(self, route: Route, sent_at: float) -> None:
-        """Note when a request is sent, if it counts against the budget of writes."""
+    def add_sent(self, route: Route, at: float) -> None:
+        """An attempt is sent; what comes of it is told by one of the others, or was cut off."""
         if route.lane is Lane.WRITES:
-            self.last_write_at = sent_at
+            self.writes += 1
+            self.last_write_at = at
             if self.first_write_at is None:
-                self.first_write_at = sent_at
+                self.first_write_at = at
+
+    def add_answer(self, route: Route, status: int, seconds: float) -> None:
+        """An attempt was answered after so long."""
+        self.answers[route.kind, status] += 1
+        self.seconds[route.kind] += seconds
+
+    def add_lost(self, route: Route, seconds: float) -> None:
+        """An attempt was given up after so long."""
+        self.lost[route.kind] += 1
+        self.seconds[route.kind] += seconds
 
     @property
     def attempts(self) -> int:
@@ -97,16 +110,4 @@ class TransportStats:
             number
             for (_, status), number in self.answers.items()
             if status == HTTPStatus.TOO_MANY_REQUESTS
-        )
-
-    @property
-    def writes(self) -> int:
-        """Number of requests sent that count against the budget of writes."""
-        sent = self.lost.copy()
-        for (kind, _), number in self.answers.items():
-            sent[kind] += number
-        return sum(
-            number
-            for kind, number in sent.items()
-            if "/user_management/" in kind and not kind.startswith("GET ")
         )

@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-__all__ = ["Stopped", "Transport", "TransportStats"]
-
 _LONGEST_BACKOFF = 30.0  # seconds
 _LONGEST_RETRY_AFTER = 60.0  # seconds; WorkOS's longest rate window (docs: reference/rate-limits)
+_TOO_MANY_REQUESTS = 429
 
 
 class Stopped(Exception):
@@ -38,11 +37,6 @@ class Stopped(Exception):
     Not one of the SDK's errors, so it passes through the SDK's client. Whether the request took
     effect is open: the record is unfinished, neither done nor failed.
     """
-
-
-_SERVER_ERROR = 500  # plain numbers: an enum's members cost a microsecond a request
-_TOO_MANY_REQUESTS = 429
-_REDIRECTIONS = range(300, 400)
 
 
 def full_jitter(attempt: int) -> float:
@@ -97,7 +91,7 @@ class Transport:
             method: HTTP method, in capitals.
             url: Complete and encoded.
             headers: As sent.
-            content: JSON body.
+            content: JSON body, if it has one.
             timeout: Seconds for one attempt, from connecting to the last byte.
 
         Returns:
@@ -113,14 +107,14 @@ class Transport:
         sent_at = await self._pacer.acquire(route.lane)
         ambiguous = False
         for attempt in count():
-            self.stats.count_write(route, sent_at)
+            self.stats.add_sent(route, sent_at)
             try:
                 answer = await send(
                     session, method, url, headers=headers, content=content, seconds=timeout
                 )
                 self._learn(route, answer, sent_at)
             except NoAnswer as loss:
-                self.stats.lost[route.kind] += 1
+                self.stats.add_lost(route, time.monotonic() - sent_at)
                 self._pacer.accept(sent_at=sent_at)
                 ambiguous |= route.writes and loss.ambiguous
                 if self._is_last(attempt, route, ambiguous=ambiguous):
@@ -128,19 +122,16 @@ class Transport:
                     raise NoAnswer(text, ambiguous=ambiguous) from None
                 delay = self._backoff(attempt)
             else:
-                status = answer.status_code
-                ambiguous |= route.writes and status >= _SERVER_ERROR
+                ambiguous |= route.writes and answer.is_server_error
                 if not answer.is_passing or self._is_last(attempt, route, ambiguous=ambiguous):
                     break
                 # After a 429 everything pauses: its retry just waits with the others.
-                refused = status == _TOO_MANY_REQUESTS
+                refused = answer.status_code == _TOO_MANY_REQUESTS
                 delay = 0.0 if refused else self._backoff(attempt)
             finally:
                 self._pacer.release(sent_at=sent_at)
-                self.stats.seconds[route.kind] += time.monotonic() - sent_at
             sent_at = await self._wait_for_retry(route, delay)
-        if attempt or ambiguous:
-            answer.ambiguous, answer.attempt = ambiguous, attempt + 1
+        answer.ambiguous, answer.attempt = ambiguous, attempt + 1
         return answer
 
     def stop_retrying(self) -> None:
@@ -187,18 +178,17 @@ class Transport:
 
     def _learn(self, route: Route, answer: Answer, sent_at: float) -> None:
         """Count an answer, and pause or slow down if it says so."""
-        status = answer.status_code
-        self.stats.answers[route.kind, status] += 1
-        if status == _TOO_MANY_REQUESTS:
+        self.stats.add_answer(route, answer.status_code, time.monotonic() - sent_at)
+        if answer.status_code == _TOO_MANY_REQUESTS:
             retry_after = retry_after_seconds(answer.headers)
             self._pacer.refuse(route.lane, sent_at=sent_at, retry_after=retry_after)
             return
         self._pacer.accept(sent_at=sent_at)
         if answer.is_passing:
             self._pacer.pause(retry_after_seconds(answer.headers))
-        elif status in _REDIRECTIONS:
+        elif answer.is_redirect:
             host = urlsplit(answer.headers.get("Location", "")).netloc
-            raise Redirected(f"HTTP {status}, a redirect to {host or 'another path'}")
+            raise Redirected(f"HTTP {answer.status_code}, a redirect to {host or 'another path'}")
 
 
 def retry_after_seconds(headers: Mapping[str, str]) -> float:

@@ -163,7 +163,9 @@ class WorkOS:
         """Close the connections."""
         await self._client.close()
 
-    async def _get(self, path: Sequence[str], call: str, **expected: str) -> dict[str, Any] | None:
+    async def _get(
+        self, path: tuple[str, ...], call: str, **expected: str
+    ) -> dict[str, Any] | None:
         try:
             answer = await self._client.call("GET", path)
         except ApiError as error:

@@ -44,9 +44,25 @@ def test_only_a_totp_enrollment_is_not_repeatable():
     assert route_of("GET", BASE + path).repeatable
 
 
+def test_writes_are_those_that_count_against_their_budget():
+    stats = TransportStats()
+    requests = [
+        ("GET", "/user_management/users"),
+        ("POST", "/user_management/users"),
+        ("POST", "/organizations"),
+        ("DELETE", "/user_management/users/user_1"),
+        ("GET", "/organizations/org_1"),
+    ]
+    for at, (method, path) in enumerate(requests):
+        stats.add_sent(route_of(method, BASE + path), at)
+    assert (stats.writes, stats.first_write_at, stats.last_write_at) == (2, 1, 3)
+
+
 def test_the_counts_add_up():
     stats = TransportStats()
-    stats.answers["POST /organizations", 201] += 2
-    stats.answers["POST /organizations", 429] += 3
-    stats.lost["GET /organizations/{id}"] += 1
+    create = route_of("POST", BASE + "/organizations")
+    for status in (201, 429, 201, 429, 429):
+        stats.add_answer(create, status, seconds=0.5)
+    stats.add_lost(route_of("GET", BASE + "/organizations/org_1"), seconds=2)
     assert (stats.attempts, stats.refused) == (6, 3)
+    assert stats.seconds == {"POST /organizations": 2.5, "GET /organizations/{id}": 2}
