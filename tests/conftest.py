@@ -1,4 +1,4 @@
-"""Options of the tests of the target, and the sandbox that those without one of their own load into."""
+"""Options of the tests of the target, and the sandbox of those that bring none of their own."""
 
 from __future__ import annotations
 
