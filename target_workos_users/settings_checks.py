@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jsonschema.exceptions import best_match
@@ -12,7 +13,7 @@ from target_workos_users.records.redaction import redact_text
 from target_workos_users.settings_schema import SETTINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jsonschema import ValidationError
 
@@ -23,24 +24,36 @@ _LIMITS = {
     "enum": "one of",
     "const": "exactly",
 }
+_NUMBERS: Mapping[str, type[int | float]] = {"integer": int, "number": float}
 
 
 def with_numbers(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with numbers for what is a number as text: environment variables are text.
+    """The config with an ``int`` or a ``float`` for each number.
 
-    Meltano 4.4.1 has no kind of setting for a fraction, and hands such a one on as it is.
+    Environment variables are text. Meltano 4.4.1 has no kind of setting for a fraction, and hands
+    such a one on as it is. singer-sdk reads the fractions of a config file as ``Decimal``.
     """
-    numbers = {"integer": int, "number": float}
-    found = dict(config)
-    for name, value in config.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            found[name] = str(value)  # which the schema refuses; it takes NaN for a number
-        types = SETTINGS["properties"].get(name, {}).get("type", ())
-        if isinstance(value, str) and (kind := next(filter(numbers.get, types), None)):
-            with suppress(ValueError):  # left to the schema
-                number = numbers[kind](value)
-                found[name] = number if math.isfinite(number) else value
-    return found
+    properties = SETTINGS["properties"]
+    return {
+        name: _number(value, properties.get(name, {}).get("type", ()))
+        for name, value in config.items()
+    }
+
+
+def _number(value: Any, types: Sequence[str]) -> Any:
+    """A setting's value as a number, if that is what it stands for; else left to the schema."""
+    kind = next(filter(None, map(_NUMBERS.get, types)), None)
+    number = value
+    if kind and isinstance(value, str):
+        with suppress(ValueError):
+            number = kind(value)
+    elif isinstance(value, Decimal):
+        number = float(value)
+    if not isinstance(number, float):
+        return number
+    if not math.isfinite(number):
+        return str(value)  # which the schema refuses; it takes NaN for a number
+    return int(number) if kind is int and number.is_integer() else number
 
 
 def describe(error: ValidationError) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,22 @@ def test_plain_http_goes_to_a_loopback_address(host):
 def test_a_number_may_come_as_text():
     found = with_numbers({"rate_limit": "12.5", "concurrency": "7", "org_id": "5", "other": "1"})
     assert found == {"rate_limit": 12.5, "concurrency": 7, "org_id": "5", "other": "1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "number"),
+    [
+        ("rate_limit", Decimal("12.5"), 12.5),
+        ("rate_limit", Decimal("50.0"), 50.0),
+        ("request_timeout", 30, 30),
+        ("concurrency", Decimal("7.0"), 7),
+        ("concurrency", 7.0, 7),
+        ("concurrency", Decimal("7.5"), 7.5),  # which the schema refuses
+    ],
+)
+def test_a_fraction_of_a_config_file_is_a_plain_number(name, value, number):
+    found = with_numbers({name: value})[name]
+    assert (type(found), found) == (type(number), number)
 
 
 def test_the_journal_goes_beside_the_errors_file_unless_it_is_turned_off():

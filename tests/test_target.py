@@ -201,6 +201,17 @@ def test_a_malformed_line_ends_the_process_with_its_number_and_none_of_its_text(
     assert len(read_world(sandbox.store.path).users) == 30
 
 
+def test_a_config_file_may_have_fractions(sandbox, tmp_path):
+    fractions = {"rate_limit": 512.5, "request_timeout": 30.0, "abort_error_rate": 0.5}
+    finished, _ = run_process(
+        configured(sandbox, tmp_path, **fractions, concurrency=7.0),
+        lines([schema(), *records([{"email": "a@b.co"}])]),
+        tmp_path / "errors.jsonl",
+        cwd=tmp_path,
+    )
+    assert (finished.exit_code, finished.tally["created"]) == (0, 1)
+
+
 def test_stdout_carries_state_only_and_no_secret_is_written_anywhere(sandbox, tmp_path):
     secrets = {
         "password": "correct horse battery",

@@ -181,7 +181,9 @@ async def send(
         raise NoAnswer(_describe(error, target.host, timeout), ambiguous=True) from None
     answer = Answer(response.status, response.headers, body, method, url)
     empty = method == "DELETE" and not body
-    if answer.is_success and answer.object is None and not empty:
+    below = answer.status_code < _SUCCESS.start  # 101, say; the SDK would take it for a success
+    if below or (answer.is_success and answer.object is None and not empty):
+        response.close()
         raise NoAnswer(f"HTTP {response.status} without WorkOS's JSON", ambiguous=True)
     return answer
 

@@ -187,6 +187,14 @@ async def test_a_503_with_retry_after_pauses_everything():
     assert server.received[1].at - server.received[0].at >= 0.99
 
 
+@pytest.mark.parametrize("request_", [FIND_USER, ("DELETE", "/user_management/users/user_1")])
+async def test_an_answer_that_is_none_is_a_lost_one(request_):
+    switching = Reply(101, b"", (("Connection", "upgrade"), ("Upgrade", "x")))
+    async with ScriptedServer(switching) as server, Sender(server) as client:
+        assert (await client.send(*request_)).status_code == 200
+    assert (client.stats.lost.total(), client.stats.retried) == (1, 1)
+
+
 async def test_a_redirect_is_an_error_and_not_followed():
     async with ScriptedServer() as other, ScriptedServer() as server, Sender(server) as client:
         server.script.append(Reply(307, headers=(("Location", f"{other.url}/x?key=1"),)))
