@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
+from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.loading.load_queue import LoadQueue
@@ -79,10 +80,12 @@ async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, 
         pacer=pacer,
     )
     api = WorkOS(
-        api_key=api_key,
-        base_url=base_url,
-        transport=transport,
-        request_timeout=settings.request_timeout,
+        Client(
+            api_key=api_key,
+            base_url=base_url,
+            transport=transport,
+            request_timeout=settings.request_timeout,
+        )
     )
     stack.push_async_callback(api.close)
     return api, transport

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.exceptions import ApiError
@@ -31,7 +32,12 @@ class Api(WorkOS):
             rate_limit=1e6, max_retries=2, concurrency=5, backoff=lambda _: 0.0
         )
         super().__init__(
-            api_key=KEY, base_url=self.server.url, transport=self.transport, request_timeout=30.0
+            Client(
+                api_key=KEY,
+                base_url=self.server.url,
+                transport=self.transport,
+                request_timeout=30.0,
+            )
         )
         return self
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.api.answers import entities, entity
-from target_workos_users.api.client import Client
 from target_workos_users.api.refusals import membership_reason, organization_reason, user_reason
 from target_workos_users.exceptions import ApiError, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from target_workos_users.api.transport import Transport
+    from target_workos_users.api.client import Client
 
 _USERS = ("user_management", "users")
 _MEMBERSHIPS = ("user_management", "organization_memberships")
@@ -30,21 +29,11 @@ class WorkOS:
     Every method raises what :meth:`.Client.call` raises.
 
     Args:
-        api_key: WorkOS secret key.
-        base_url: ``https://api.workos.com``, or where a sandbox listens.
-        transport: Sends the requests; closed by :meth:`close`.
-        request_timeout: Seconds for one attempt.
+        client: Sends the requests; closed by :meth:`close`.
     """
 
-    def __init__(
-        self, *, api_key: str, base_url: str, transport: Transport, request_timeout: float
-    ) -> None:
-        self._client = Client(
-            api_key=api_key,
-            base_url=base_url,
-            transport=transport,
-            request_timeout=request_timeout,
-        )
+    def __init__(self, client: Client) -> None:
+        self._client = client
 
     async def create_user(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Create a user from the fields of ``POST /user_management/users``."""

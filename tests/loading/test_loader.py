@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.exceptions import AccessDenied, ErrorType
@@ -65,15 +66,17 @@ class Environment:
 
     def client(self):
         return WorkOS(
-            api_key=self.sandbox.api_key,
-            base_url=self.sandbox.base_url,
-            transport=Transport(
-                rate_limit=10_000,
-                max_retries=2,
-                concurrency=20,
-                backoff=lambda _attempt: 0.01,
-            ),
-            request_timeout=5,
+            Client(
+                api_key=self.sandbox.api_key,
+                base_url=self.sandbox.base_url,
+                transport=Transport(
+                    rate_limit=10_000,
+                    max_retries=2,
+                    concurrency=20,
+                    backoff=lambda _attempt: 0.01,
+                ),
+                request_timeout=5,
+            )
         )
 
     def loader(self, existing_users="keep", *, began=timedelta(minutes=-5), **options):

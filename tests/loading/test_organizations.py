@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.exceptions import ErrorType, RecordError
@@ -33,12 +34,14 @@ async def sandbox(tmp_path):
 @pytest.fixture
 async def api(sandbox):
     api = WorkOS(
-        api_key=sandbox.api_key,
-        base_url=sandbox.base_url,
-        transport=Transport(
-            rate_limit=10_000, max_retries=1, concurrency=20, backoff=lambda _attempt: 0.01
-        ),
-        request_timeout=5,
+        Client(
+            api_key=sandbox.api_key,
+            base_url=sandbox.base_url,
+            transport=Transport(
+                rate_limit=10_000, max_retries=1, concurrency=20, backoff=lambda _attempt: 0.01
+            ),
+            request_timeout=5,
+        )
     )
     yield api
     await api.close()
