@@ -33,9 +33,8 @@ async def test_text_that_is_not_unicode_is_refused_without_a_request():
 
 
 async def test_all_attempts_of_a_write_bear_one_idempotency_key():
-    async with Api(*[Reply(503)] * 3, page(), Reply(503), default=ok(USER)) as api:
-        # Two attempts, an outage at the third and the first look, and two more attempts.
-        api.server.script.insert(3, Reply(503))
+    # Three attempts, two looks of which the second is answered, and two attempts more.
+    async with Api(*[Reply(503)] * 4, page(), Reply(503), default=ok(USER)) as api:
         await api.create_user(NEW)
         await api.create_user(NEW)
     keys = {"POST": [], "GET": []}
@@ -88,8 +87,16 @@ async def test_a_request_that_fails_alone_is_given_up_after_a_look():
     ]
 
 
-# A 429 for ever pauses for half a minute: tests/faults/test_stops.py has it, in virtual time.
-@pytest.mark.parametrize("reply", [Reply(503), Reply(404, b"<html>"), Drop()])
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(503),
+        # Pauses for half a minute; tests/faults/test_stops.py has it in virtual time.
+        pytest.param(Reply(429), marks=pytest.mark.slow),
+        Reply(404, b"<html>"),
+        Drop(),
+    ],
+)
 async def test_an_api_that_answers_nothing_stops_the_run(reply):
     async with Api(default=reply) as api:
         with pytest.raises(Unreachable, match=r"can't be reached: .*; then .* at attempt 3 of GET"):
