@@ -29,8 +29,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return not self._ready
 
     def _run_once(self):
-        if self._scheduled and self.is_idle():
-            self._virtual = max(self._virtual, self._scheduled[0]._when)
+        # A canceled timer is no time to jump to: the loop would then wait for the next one for real.
+        timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]
+        if timers and self.is_idle():
+            self._virtual = max(self._virtual, min(timers))
         super()._run_once()
 
 
