@@ -29,7 +29,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return not self._ready
 
     def _run_once(self):
-        # A canceled timer is no time to jump to: the loop would then wait for the next one for real.
+        # Not to a canceled timer: the loop would then wait for the next one for real.
         timers = [timer.when() for timer in self._scheduled if not timer.cancelled()]
         if timers and self.is_idle():
             self._virtual = max(self._virtual, min(timers))
