@@ -7,9 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from target_workos_users.api.client import Client
-from target_workos_users.api.transport import Transport
-from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.exceptions import AccessDenied, ErrorType
 from target_workos_users.loading.load_queue import LoadQueue
 from target_workos_users.loading.loader import Loader
@@ -19,6 +16,7 @@ from target_workos_users.loading.recent_users import RecentUsers
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
 from target_workos_users.sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
 from target_workos_users.sandbox.memberships import set_status
+from tests.loading.conftest import api_of
 
 USERS = "/user_management/users$"
 MEMBERSHIPS = "/organization_memberships$"
@@ -61,23 +59,8 @@ class Environment:
     def __init__(self, sandbox, path):
         self.sandbox = sandbox
         self.path = path
-        self.api = self.client()
+        self.api = api_of(sandbox)
         self._caches = []
-
-    def client(self):
-        return WorkOS(
-            Client(
-                api_key=self.sandbox.api_key,
-                base_url=self.sandbox.base_url,
-                transport=Transport(
-                    rate_limit=10_000,
-                    max_retries=2,
-                    concurrency=20,
-                    backoff=lambda _attempt: 0.01,
-                ),
-                request_timeout=5,
-            )
-        )
 
     def loader(self, existing_users="keep", *, began=timedelta(minutes=-5), **options):
         """A loader of an import that began ``began`` from now, which knows nothing yet."""

@@ -4,14 +4,12 @@ import asyncio
 
 import pytest
 
-from target_workos_users.api.client import Client
-from target_workos_users.api.transport import Transport
-from target_workos_users.api.workos_api import WorkOS
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.loading import organizations as module
 from target_workos_users.loading.organizations import OrganizationCache, OrganizationCounts
 from target_workos_users.records.parse import OrganizationRef
 from target_workos_users.sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
+from tests.loading.conftest import api_of
 
 NOT_FOUND = Action("answer", status=404, body='{"message":"Not Found"}')
 
@@ -33,16 +31,7 @@ async def sandbox(tmp_path):
 
 @pytest.fixture
 async def api(sandbox):
-    api = WorkOS(
-        Client(
-            api_key=sandbox.api_key,
-            base_url=sandbox.base_url,
-            transport=Transport(
-                rate_limit=10_000, max_retries=1, concurrency=20, backoff=lambda _attempt: 0.01
-            ),
-            request_timeout=5,
-        )
-    )
+    api = api_of(sandbox, max_retries=1)
     yield api
     await api.close()
 
