@@ -29,8 +29,8 @@ from benchmarks.harness import (
     written,
 )
 from target_workos_users.checkpoint.digests import Digester, chunk_digest
+from target_workos_users.checkpoint.outputs import Run
 from target_workos_users.checkpoint.resume import Start
-from target_workos_users.checkpoint.run import Run
 from target_workos_users.checkpoint.state import KEY, VERSION
 from target_workos_users.errors.file import error_line
 from target_workos_users.exceptions import ErrorType, RecordError

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from target_workos_users.about import default_of, kind_of
+from target_workos_users.settings.about import default_of, kind_of
 from target_workos_users.target import TargetWorkosUsers
 
 ROOT = Path(__file__).parent.parent

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from target_workos_users.errors.listing import listing_json, listing_lines, read_listing
-from target_workos_users.errors.table import write_table
 from target_workos_users.exceptions import TargetError
-from target_workos_users.sandbox import DEFAULT_API_KEY, NO_LIMITS, Faults, Limits, Sandbox
+from target_workos_users.explain.listing import listing_json, listing_lines, read_listing
+from target_workos_users.explain.table import write_table
+from workos_sandbox import DEFAULT_API_KEY, NO_LIMITS, Faults, Limits, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable

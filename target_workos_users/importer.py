@@ -13,22 +13,22 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
 from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.chunks import Chunk, Chunker, Record
-from target_workos_users.committer import Committer
-from target_workos_users.connection import Connection
+from target_workos_users.commit import Committer
 from target_workos_users.exceptions import AccessDenied, RecordError
+from target_workos_users.loading.connection import Connection
 from target_workos_users.loading.outcome import Outcome
 from target_workos_users.records.parse import parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint.run import Run
+    from target_workos_users.checkpoint.outputs import Run
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.parse import UserRow
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 _CHUNKS_IN_FLIGHT = 2
 _SECONDS_BETWEEN_TICKS = 0.5

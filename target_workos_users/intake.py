@@ -6,14 +6,14 @@ import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
-from target_workos_users import connection
+from target_workos_users.checkpoint.outputs import Run
 from target_workos_users.checkpoint.resume import Start, find_checkpoint
-from target_workos_users.checkpoint.run import Run
 from target_workos_users.checkpoint.state import with_newest_entry
-from target_workos_users.errors.retry import Retry, read_listed
 from target_workos_users.importer import Importer
+from target_workos_users.loading import connection
 from target_workos_users.locks import lock_outputs
-from target_workos_users.progress.plan import Plan
+from target_workos_users.plan.plan import Plan
+from target_workos_users.retry import Retry, read_listed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 
 class Intake(Protocol):

@@ -12,7 +12,7 @@ from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import check_place, private_open
 
 if TYPE_CHECKING:
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 
 class InUse(Exception):

@@ -13,20 +13,20 @@ import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 
-from target_workos_users.batches import BatchFiles
-from target_workos_users.command_line import CommandLineTarget, close_stdout
-from target_workos_users.errors.retry import retry_settings
 from target_workos_users.exceptions import OutputError, SettingsError
 from target_workos_users.intake import DeferredIntake
-from target_workos_users.mapping import columns_used, map_record, metadata_prefix
 from target_workos_users.progress.progress import Progress
-from target_workos_users.reader import LINES_PER_TURN, MalformedError, MessageReader
 from target_workos_users.records.parse import INTACT, KNOWN_COLUMNS
 from target_workos_users.records.redaction import is_plain
-from target_workos_users.run_control import RunControl
-from target_workos_users.settings import Settings
-from target_workos_users.settings_schema import SETTINGS
-from target_workos_users.sinks import UserSink
+from target_workos_users.retry import retry_settings
+from target_workos_users.run import RunControl
+from target_workos_users.settings.schema import SETTINGS
+from target_workos_users.settings.settings import Settings
+from target_workos_users.singer.batches import BatchFiles
+from target_workos_users.singer.command_line import CommandLineTarget, close_stdout
+from target_workos_users.singer.reader import LINES_PER_TURN, MalformedError, MessageReader
+from target_workos_users.singer.sink import UserSink
+from target_workos_users.singer.stream_maps import columns_used, map_record, metadata_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable

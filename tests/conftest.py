@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.whole_target import running_sandbox
+from tests.support.whole_target import running_sandbox
 
 
 def pytest_addoption(parser):

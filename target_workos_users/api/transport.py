@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_session, send
 from target_workos_users.api.pacing import Pacer
-from target_workos_users.api.routes import Route, TransportStats, route_of
+from target_workos_users.api.statistics import Route, TransportStats, route_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -1,1 +1,1 @@
-"""What is loaded, and what is said of it; ``resume``, ``run`` and ``journal`` do I/O, no other."""
+"""What is loaded, and what is said of it. Only ``resume``, ``outputs`` and ``journal`` do I/O."""

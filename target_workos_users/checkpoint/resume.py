@@ -22,7 +22,7 @@ from target_workos_users.exceptions import ApiError, CheckpointError, SettingsEr
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 _MELTANO_SECONDS = 120
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from target_workos_users.api.workos_api import WorkOS
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.recent_users import RecentUsers
     from target_workos_users.records.parse import Totp, UserRow

@@ -19,7 +19,7 @@ from target_workos_users.loading.roles import RoleRequest
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from target_workos_users.api.workos_api import WorkOS
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.users import LoadedUser
     from target_workos_users.records.parse import OrganizationRef, UserRow

@@ -16,7 +16,7 @@ from target_workos_users.records.redaction import is_plain
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from target_workos_users.api.workos_api import WorkOS
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.records.parse import OrganizationRef
 
 _FAILURES = 1000

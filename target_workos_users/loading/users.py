@@ -15,7 +15,7 @@ from target_workos_users.loading.updates import differences
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_workos_users.api.workos_api import WorkOS
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.records.parse import UserRow
 
 ExistingUsers = Literal["keep", "update", "fail"]

@@ -7,14 +7,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from target_workos_users.api.routes import TransportStats
-from target_workos_users.errors.groups import Groups, fold
+from target_workos_users.api.statistics import TransportStats
+from target_workos_users.explain.groups import Groups, fold
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
-    from target_workos_users.chunks import Record
+    from target_workos_users.checkpoint.chunks import Record
     from target_workos_users.exceptions import RecordError
     from target_workos_users.records.parse import OrganizationRef, UserRow
 

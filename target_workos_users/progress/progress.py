@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import Entry
     from target_workos_users.progress.live import LiveBar
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 _REMARKS = {**records.REMARKS, **outcome.REMARKS}
 _SECONDS_OF_SILENCE = 30

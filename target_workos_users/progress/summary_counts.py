@@ -21,10 +21,10 @@ from target_workos_users.progress.summary import (
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from target_workos_users.api.routes import TransportStats
-    from target_workos_users.errors.groups import Groups
+    from target_workos_users.api.statistics import TransportStats
+    from target_workos_users.explain.groups import Groups
     from target_workos_users.progress.counts import Counts
-    from target_workos_users.settings import Settings
+    from target_workos_users.settings.settings import Settings
 
 _MOST_FAILURES = 50
 _LARGEST = 50

@@ -1,0 +1,1 @@
+"""Errors explained to a person: grouped, listed, with advice."""

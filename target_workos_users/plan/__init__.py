@@ -1,0 +1,1 @@
+"""The dry run: what an import would do."""

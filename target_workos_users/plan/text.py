@@ -1,0 +1,103 @@
+"""The plan in words. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from target_workos_users.progress.wording import duration
+from target_workos_users.records.parse import REMARKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from target_workos_users.plan.plan import Plan
+    from target_workos_users.settings.settings import Settings
+
+_SHOWN_REASONS = 20
+_SHOWN_ROLES = 20
+
+
+def plan_lines(plan: Plan, settings: Settings, scope: str) -> Iterator[str]:
+    """What a first import would do, and what would fail.
+
+    Args:
+        plan: What was counted.
+        settings: Of the run.
+        scope: What was read.
+    """
+    users, memberships, factors = map(len, (plan.users, plan.memberships, plan.factors))
+    by = {how: len(values) for how, values in plan.organizations.items()}
+    organizations = sum(by.values())
+    yield f"Plan for {scope}: {plan.numbers.total():,} records, {plan.failed:,} would fail"
+    if len(plan.numbers) > 1:
+        yield "  streams: " + _counted(plan.numbers)
+    yield f"  users: {users:,}"
+    yield f"  memberships: {memberships:,}"
+    yield f"  organizations: {organizations:,}" + _modes(by)
+    if plan.roles:
+        yield f"  roles: {_counted(dict(plan.roles.most_common(_SHOWN_ROLES)))}"
+    if factors:
+        yield f"  TOTP factors: {factors:,}"
+    yield from _failures(plan)
+    requests = {
+        "POST /user_management/users": users,
+        "POST /user_management/organization_memberships": memberships,
+        "POST /user_management/users/{id}/auth_factors": factors,
+        "GET /organizations/external_id/{id}": by["name"] + by["external id"],
+        "POST /organizations": by["name"],
+        "GET /organizations/{id}": by["id"],
+    }
+    sent = sum(requests.values())
+    # All requests have twice the budget of writes (docs: reference/rate-limits).
+    seconds = max(users + memberships + factors, sent / 2) / settings.rate_limit
+    yield (
+        f"  {users:,} users, {organizations:,} organizations: {sent:,} requests, "
+        f"{duration(seconds)} at {settings.rate_limit:g} writes/s"
+    )
+    for kind, number in requests.items():
+        if number:
+            yield f"    {kind}: {number:,}"
+    yield from _warnings(plan)
+    yield (
+        "  Nothing was sent. Only WorkOS can tell which roles, and which organizations that aren't "
+        "created, exist; and what is there already costs less."
+    )
+
+
+def _modes(by: dict[str, int]) -> str:
+    shown = {
+        "named by id": by["id"],
+        "found by external id, or created": by["name"],
+        "found by external id, never created": by["external id"],
+    }
+    text = "; ".join(f"{number:,} {how}" for how, number in shown.items() if number)
+    return f" ({text})" if text else ""
+
+
+def _failures(plan: Plan) -> Iterator[str]:
+    groups = plan.failures.by_count()
+    for group in groups[:_SHOWN_REASONS]:
+        stream, number = group.first
+        where = f"record {number:,}" + (f" of {stream}" if len(plan.numbers) > 1 else "")
+        yield f"  would fail: {group.count:,} x {group.pattern} (first: {where})"
+    if more := groups[_SHOWN_REASONS:]:
+        number = sum(group.count for group in more)
+        yield f"  would fail: {number:,} for {len(more):,} other reasons"
+
+
+def _warnings(plan: Plan) -> Iterator[str]:
+    for kind, number in plan.remarks.most_common():
+        yield f"  Mind: {REMARKS[kind]} ({number:,} records)"
+    if plan.with_several_roles:
+        yield (
+            f"  Mind: {plan.with_several_roles:,} records have several roles; unless multiple "
+            "roles are switched on in the WorkOS environment, only the first is assigned"
+        )
+    if plan.without_organization:
+        every = not any(map(len, plan.organizations.values()))
+        who = "no record has" if every else f"{plan.without_organization:,} records don't have"
+        yield f"  Mind: {who} an organization; such users get no membership"
+
+
+def _counted(numbers: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in numbers.items())

@@ -1,0 +1,1 @@
+"""The settings: their schema, their checks, and as the rest of the package sees them."""

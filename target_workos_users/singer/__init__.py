@@ -1,0 +1,1 @@
+"""Singer's side: the command line, messages in, stream maps, batches."""

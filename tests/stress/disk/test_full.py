@@ -1,0 +1,87 @@
+"""A disk that is full: real refusals of the kernel, and what the next run makes of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import resource
+import subprocess
+from functools import partial
+
+import pytest
+
+from tests.stress.kill import source
+from tests.stress.kill.lab import Ended
+from tests.stress.kill.tap import Tap
+from tests.support.whole_target import COMMAND
+
+SIZES = [
+    2_500,
+    *(pytest.param(n, marks=pytest.mark.slow) for n in (20, 100, 700, 1_500, 4_000, 6_000, 9_000)),
+]
+
+
+@pytest.fixture
+def small_disk(lab):
+    """The folder of the output is a file system of 1 MB."""
+    lab.output.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(lab.output)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("needs to mount a tmpfs")
+    yield lab.output
+    subprocess.run(["umount", str(lab.output)], check=True)
+
+
+def fill(folder):
+    """All that is left; returns how to free it again."""
+    filler = folder / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(512))
+    return filler.unlink
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(lab, small_disk, journal):
+    if not journal:
+        lab.settings["journal_path"] = str(lab.folder / "journal")
+    messages = source.messages(lab.records, None)
+    tap = Tap(lab)
+    tap.send(messages[:25])
+    tap.wait_for_states(3)
+    free = fill(small_disk)
+    with contextlib.suppress(BrokenPipeError):
+        tap.send(messages[25:])
+    ended = tap.end()
+    lab.stopped(ended, "can't be written (No space left on device)")
+    named = "journal_path" if journal else "errors_path"
+    assert f"{named}: {small_disk}" in ended.err
+    lab.stopped(lab.run(), "No space left on device")  # still full: nothing begins
+    free()
+    lab.go_on()
+    lab.check()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_whichever_write_fails_the_last_state_is_true(lab, size):
+    """No file can grow beyond so many bytes: errors, journal and stdout have their turns."""
+    lab.settings |= {"api_key": source.API_KEY, "base_url": lab.base_url, "batch_size_rows": 10}
+    lab.settings |= {"errors_path": str(lab.errors_path), "rate_limit": 100_000}
+    config, stdin, out = (lab.folder / name for name in ("config.json", "in", "out"))
+    config.write_text(json.dumps(lab.settings))
+    lab.write_input(stdin)
+    with stdin.open() as messages, out.open("w") as states:
+        done = subprocess.run(
+            [COMMAND, "--config", config],
+            stdin=messages,
+            stdout=states,
+            stderr=subprocess.PIPE,
+            check=False,
+            preexec_fn=partial(resource.setrlimit, resource.RLIMIT_FSIZE, (size, size)),
+        )
+    lab.stopped(
+        Ended(done.returncode, out.read_text(), done.stderr.decode(), []),
+        "can't be written (File too large)",
+    )
+    lab.go_on()
+    lab.check()

@@ -1,0 +1,67 @@
+"""Files of ours that were edited, cut off or mixed up between two runs."""
+
+from __future__ import annotations
+
+import json
+
+from click.testing import CliRunner
+
+from target_workos_users.cli import main
+from tests.stress.fuzz.conftest import CLEAN, LOADED, encode
+from tests.stress.fuzz.mutations import mutated
+
+
+def test_a_mutated_journal_loses_nothing_and_doubles_nothing(fuzz, interrupted):
+    journal = interrupted().errors.with_suffix(".jsonl.journal").read_bytes()
+
+    def check(content):
+        run = interrupted()
+        run.errors.with_suffix(".jsonl.journal").write_bytes(content)
+        state = (run.folder / "state").read_text().replace("ERRORS", str(run.errors))
+        finished = run(encode([{"type": "STATE", "value": json.loads(state)}]) + CLEAN)
+        assert finished.exit_code == 0
+        assert run.emails() == LOADED
+        run.check_all_is_there()
+        results = ("created", "existing", "merged", "updated", "failed", "unchanged")
+        assert sum(finished.tally.get(name, 0) for name in results) == 30
+
+    fuzz(mutated(journal), check)
+
+
+def test_a_mutated_errors_file_is_refused_or_read(fuzz, fresh):
+    run = fresh()
+    run(CLEAN)
+    listed = run.folder / "listed.jsonl"
+
+    def check(content):
+        listed.write_bytes(content)
+        run(CLEAN, only_errors_from=str(listed))
+        run(CLEAN, only_errors_from=str(listed), dry_run=True)
+        for arguments in (["errors"], ["errors", "--json"], ["errors", "--csv", f"{listed}.csv"]):
+            assert_well(CliRunner().invoke(main, [*arguments, str(listed)]))
+
+    fuzz(mutated(run.errors.read_bytes()), check)
+
+
+def test_a_report_of_mutated_files_is_refused_or_made(fuzz, fresh):
+    run = fresh()
+    state = run(CLEAN).states[-1]
+    names = ("summary.json", "progress.jsonl", "errors.jsonl", "state")
+    (run.folder / "state").write_bytes(encode([state]))
+    whole = {name: (run.folder / name).read_bytes() for name in names}
+
+    def check(content):
+        for name in names:
+            (run.folder / name).write_bytes(content if name == mutant else whole[name])
+        path = run.folder / "summary.json"
+        arguments = ["report", str(path), "--state", str(run.folder / "state")]
+        assert_well(CliRunner().invoke(main, arguments))
+
+    for mutant in names:
+        fuzz(mutated(whole[mutant]), check)
+
+
+def assert_well(result):
+    assert result.exit_code in {0, 1}
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert "Traceback" not in result.output

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import csv
+import json
+import tracemalloc
+
+import pytest
+from click.testing import CliRunner
+
+from target_workos_users.cli import main
+from target_workos_users.errors.file import ErrorsFile, error_line
+from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.explain.listing import read_listing
+
+HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+
+def write(path, errors):
+    """An errors file as the target writes it: (record number, record, error) each."""
+    file = ErrorsFile(str(path))
+    file.open(keep=None)
+    file.append(
+        error_line(stream="users", record_number=number, chunk=1, record=record, error=error)
+        for number, record, error in errors
+    )
+    file.close()
+    return path
+
+
+@pytest.fixture
+def errors(tmp_path):
+    refused = RecordError(ErrorType.USER_CREATE, "no such luck", http_status=400)
+    return write(
+        tmp_path / "errors.jsonl",
+        [
+            (2, {"email": "=cmd()", "password": "hunter2", "age": 3}, refused),
+            (5, {"email": "b@example.com", "note": {"a": [1]}}, refused),
+            (
+                5,
+                {"email": "b@example.com"},
+                RecordError(ErrorType.TOTP_ENROLL, "x", retryable=True),
+            ),
+            (9, {"email": "ü@example.com", "stream": "mine", "password_hash": HASH}, refused),
+        ],
+    )
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, ["errors", *map(str, arguments)])
+
+
+def test_errors_are_grouped_with_advice(errors):
+    done = run(errors)
+    assert done.exit_code == 0
+    assert "3 records failed; 4 errors in all, 1 of them retryable as they are" in done.output
+    assert "3 x user_create: no such luck" in done.output
+    assert "records 2 to 9 of users; not retryable" in done.output
+    assert done.output.count("What to do: ") == 2
+
+
+def test_json_holds_the_same(errors):
+    found = json.loads(run(errors, "--json").stdout)
+    assert (found["records"], found["errors"], found["retryable"]) == (3, 4, 1)
+    assert found["groups"][0]["first"] == {"stream": "users", "record_number": 2}
+    assert found["groups"][0]["http_status"] == 400
+    assert all(group["advice"] for group in found["groups"])
+
+
+def test_the_csv_has_a_row_an_error_and_the_columns_of_all_records(errors, tmp_path):
+    table = tmp_path / "failed.csv"
+    done = run(errors, "--csv", table)
+    assert "4 rows written" in done.stderr
+    assert table.stat().st_mode & 0o777 == 0o600
+    with table.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["record_number"] for row in rows] == ["2", "5", "5", "9"]
+    assert rows[1]["note"] == '{"a":[1]}'
+    assert rows[3]["email"] == "ü@example.com"
+    assert (rows[3]["stream"], rows[3]["record_stream"]) == ("users", "mine")
+
+
+def test_the_csv_runs_no_formula_and_shows_no_secret(errors, tmp_path):
+    table = tmp_path / "failed.csv"
+    run(errors, "--csv", table)
+    text = table.read_text(encoding="utf-8-sig")
+    assert "'=cmd()" in text
+    assert "hunter2" not in text
+    assert HASH not in text
+
+
+def test_a_file_without_errors_says_so(tmp_path):
+    path = write(tmp_path / "errors.jsonl", [])
+    assert run(path).output == f"{path}: no errors\n"
+
+
+def test_a_torn_last_line_is_left_out(errors):
+    with errors.open("ab") as file:
+        file.write(b'{"stream": "users", "record_numb')
+    assert "4 errors in all" in run(errors).output
+
+
+@pytest.mark.parametrize(
+    ("content", "flaw"),
+    [
+        (b"not json\n", "line 1: no line of an errors file (not valid JSON)"),
+        (b'{"stream": "users"}\n', "line 1: no line of an errors file (Object missing required"),
+        (b"\xff\xfe\n", "line 1: no line of an errors file"),
+    ],
+)
+def test_a_file_of_another_kind_is_refused_with_the_line(tmp_path, content, flaw):
+    path = tmp_path / "other.txt"
+    path.write_bytes(content)
+    done = run(path)
+    assert done.exit_code == 1
+    assert flaw in done.stderr
+
+
+def test_a_missing_file_is_refused_in_a_sentence(tmp_path):
+    done = run(tmp_path / "gone.jsonl")
+    assert done.exit_code == 1
+    assert "can't be read (No such file or directory)" in done.stderr
+
+
+def test_memory_is_flat_in_the_number_of_lines(tmp_path):
+    def peak(lines):
+        error = RecordError(ErrorType.USER_CREATE, "user_01HXYZABCDEF failed", http_status=400)
+        records = ((n, {"email": f"u{n}@example.com"}, error) for n in range(1, lines + 1))
+        path = write(tmp_path / f"{lines}.jsonl", records)
+        tracemalloc.start()
+        assert read_listing(path).records == lines
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    assert peak(20_000) < 2 * peak(200) + 500_000

@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import subprocess
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from target_workos_users.plan.plan import Distinct, Plan
+from target_workos_users.progress.progress import Progress
+from tests.support.model import make_settings
+from tests.support.whole_target import COMMAND, records, run_target, schema, write_messages
+
+
+@given(st.lists(st.text() | st.tuples(st.text(), st.text())))
+def test_distinct_counts_as_a_set_does(values):
+    distinct = Distinct()
+    for value in values:
+        distinct.add(value)
+    assert len(distinct) == len(set(values))
+
+
+def test_values_that_come_again_and_again_take_no_room():
+    distinct = Distinct()
+    for number in range(300_000):
+        distinct.add(number % 100)
+    assert len(distinct) == 100
+    assert sum(len(part._numbers) for part in distinct._parts) < 256 * 1_000
+
+
+def plan(rows, **config):
+    planned = Plan(make_settings(dry_run=True, **config), Progress(make_settings(), logging.root))
+    for row in rows:
+        planned.add("users", row)
+    return planned
+
+
+def test_users_memberships_and_organizations_are_counted_once():
+    row = {"email": "a@example.com", "org_external_id": "acme", "org_name": "Acme"}
+    planned = plan([row, {**row, "email": " A@EXAMPLE.com"}, {**row, "org_external_id": "b"}])
+    assert (len(planned.users), len(planned.memberships)) == (1, 2)
+    assert len(planned.organizations["name"]) == 2
+
+
+def test_an_organization_that_may_not_be_created_is_only_looked_for():
+    row = {"email": "a@example.com", "org_external_id": "acme", "org_name": "Acme"}
+    planned = plan([row], create_missing_orgs=False)
+    assert {how: len(values) for how, values in planned.organizations.items()} == {
+        "id": 0,
+        "name": 0,
+        "external id": 1,
+    }
+
+
+def dry_run(tmp_path, rows, **config):
+    source = write_messages(tmp_path / "in.singer", [schema(), *records(rows)])
+    done = run_target({"dry_run": True, **config}, source, tmp_path / "errors.jsonl")
+    return done, "\n".join(text for _, text in done.log)
+
+
+def test_the_plan_has_requests_by_kind_and_the_time_at_the_limit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"email": f"u{n}@example.com", "org_external_id": f"o{n % 10}", "org_name": "O"}
+        for n in range(1_000)
+    ]
+    done, text = dry_run(tmp_path, rows)
+    assert done.exit_code == 0
+    assert "1,000 users, 10 organizations: 2,020 requests, 40s at 50 writes/s" in text
+    assert "POST /user_management/users: 1,000" in text
+    assert "POST /organizations: 10" in text
+
+
+def test_it_sends_nothing_prints_no_state_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done, _ = dry_run(tmp_path, [{"email": "a@example.com"}], summary_path="summary.json")
+    assert done.states == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in.singer"]
+
+
+def test_what_would_fail_is_folded_with_the_first_record(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        {"email": "a@example.com"},
+        {"email": "secret-name"},
+        {"email": "b@example.com", "external_id": 200 * "x"},
+        {"email": "c@example.com", "external_id": 300 * "x"},
+    ]
+    _, text = dry_run(tmp_path, rows)
+    assert "4 records, 3 would fail" in text
+    assert "2 x external_id: <n> characters; expected <n> at most (first: record 3)" in text
+    assert "(first: record 2)" in text
+    assert "secret-name" not in text
+
+
+def test_warnings_that_matter_are_counted(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = {"email": "a@example.com", "org_external_id": "a", "role_slugs": "admin,member"}
+    rows = [row, {"email": "b@example.com", "password": "a plain one"}]
+    _, text = dry_run(tmp_path, rows)
+    assert "1 records have several roles" in text
+    assert "plain passwords" in text
+    assert "1 records don't have an organization" in text
+    assert "roles: admin 1, member 1" in text
+    _, text = dry_run(tmp_path, [{"email": "a@example.com"}])
+    assert "no record has an organization" in text
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_gives_the_plan_of_what_was_read_so_far(tmp_path, number, code):
+    (tmp_path / "c.json").write_text('{"dry_run": true}')
+    target = subprocess.Popen(
+        [COMMAND, "--config", "c.json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=tmp_path,
+    )
+    rows = [{"email": "a@example.com"}, {"email": "b@example.com", "odd": 1}]
+    for message in [schema(), *records(rows)]:  # the warning of the second follows the first
+        target.stdin.write(json.dumps(message).encode() + b"\n")
+    target.stdin.flush()
+    seen = b""
+    while b"columns that aren't known" not in seen:
+        seen = target.stderr.readline()
+    target.send_signal(number)
+    _, rest = target.communicate(timeout=30)
+    assert target.returncode == code
+    assert b"Plan for what was read so far: " in rest
+    assert rest.count(b"Plan for") == 1

@@ -1,0 +1,499 @@
+"""docs/recipes: each README's commands, word for word, and what is in the sandbox after them."""
+
+from __future__ import annotations
+
+import base64
+import concurrent.futures
+import csv
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+from tests.stress.kill.conftest import until
+from tests.stress.kill.test_meltano_stops import plugin
+from tests.support.whole_target import records, run_target, running_sandbox, schema, write_messages
+from workos_sandbox import read_world
+
+pytest.importorskip("meltano")
+pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
+
+ROOT = Path(__file__).parents[2]
+RECIPES = ROOT / "docs" / "recipes"
+NAMES = ("auth0", "clerk", "firebase", "cognito", "sql")
+RUN = "uv run meltano run tap-csv target-workos-users"
+IN_FLIGHT = 20  # the setting concurrency
+
+
+def commands(name: str) -> list[str]:
+    """The commands of a README: what is indented by four."""
+    text = (RECIPES / name / "README.md").read_text()
+    return [
+        line
+        for line in re.findall(r"^    (\S.*)$", text, re.MULTILINE)
+        if line.startswith(("cd ", "mkdir ", "python3 ", "uv run ", "export ", "TAP_CSV_FILES="))
+    ]
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """That of somebody in the repository's environment, with no settings but these."""
+    ours = ("WORKOS", "MELTANO", "TARGET_", "TAP_")
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(ours)},
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "false",
+        **variables,
+    }
+
+
+def shell(folder: Path, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run commands as they stand in a README; the first that fails ends it."""
+    return subprocess.run(
+        ["bash", "-e", "-c", script.replace("uv run ", "")],
+        cwd=folder,
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
+@dataclass
+class Recipe:
+    """A recipe after its commands were run."""
+
+    folder: Path
+    said: str
+
+    @property
+    def users(self):
+        return {user["email"]: user for user in read_world(self.folder / "output/sandbox.db").users}
+
+    @property
+    def memberships(self):
+        world = read_world(self.folder / "output/sandbox.db")
+        return {
+            (m["email"], m["organization_external_id"], m["organization_name"], *m["role_slugs"])
+            for m in world.memberships
+        }
+
+    @property
+    def factors(self):
+        world = read_world(self.folder / "output/sandbox.db")
+        return {factor["email"]: factor["secret"] for factor in world.auth_factors}
+
+    @property
+    def errors(self):
+        lines = (self.folder / "output/errors.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def recipes(tmp_path_factory) -> dict[str, Recipe]:
+    """All recipes, two at a time: most of it is start-up."""
+    root = tmp_path_factory.mktemp("clone")
+    shutil.copytree(
+        RECIPES, root / "docs/recipes", ignore=shutil.ignore_patterns("output", ".meltano")
+    )
+
+    def follow(name: str) -> Recipe:
+        done = shell(root, "\n".join(commands(name)))
+        assert done.returncode == 0, done.stderr
+        return Recipe(root / "docs/recipes" / name, done.stderr)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        return dict(zip(NAMES, pool.map(follow, NAMES), strict=True))
+
+
+def names(user):
+    return user["first_name"], user["last_name"]
+
+
+def test_auth0_users_come_with_password_totp_metadata_and_organization(recipes):
+    recipe = recipes["auth0"]
+    users = recipe.users
+    assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
+    ada = users["ada@example.com"]
+    assert ada["external_id"] == "auth0|5dea9f9c82dd7c0e76e4ec93"
+    assert names(ada) == ("Ada", "Lovelace")
+    assert ada["email_verified"]
+    assert ada["metadata"] == {"locale": "en", "theme": '{"dark":true}'}
+    assert ada["password_hash"] == auth0_hash("ada@example.com")
+    assert recipe.factors == {"ada@example.com": "PA6FWZ3EGU2DMZCSKU2DOQCNNY2X26L2"}
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "Acme Inc", "admin"),
+        ("grace@example.com", "acme", "Acme Inc", "member"),
+        ("linus@example.com", "globex", "Globex", "member"),
+    }
+    assert recipe.errors == []
+
+
+def auth0_hash(email):
+    for line in (RECIPES / "auth0/passwords.ndjson").read_text().splitlines():
+        account = json.loads(line)
+        if account["identifiers"][0]["value"] == email:
+            return account["passwordHash"]
+    raise AssertionError(email)
+
+
+def test_an_auth0_hash_is_found_by_alt_id_and_by_a_linked_identity(recipes):
+    users = recipes["auth0"].users
+    assert users["jose@example.com"]["external_id"] == "auth0|legacy-17"
+    assert names(users["jose@example.com"]) == ("José", "Núñez")
+    assert not users["jose@example.com"]["email_verified"]
+    assert users["linus@example.com"]["external_id"].startswith("google-oauth2|")
+    for email in ("jose@example.com", "linus@example.com"):
+        assert users[email]["password_hash"] == auth0_hash(email)
+        assert users[email]["password_hash_type"] == "bcrypt"
+
+
+def test_a_password_that_a_stranger_set_for_an_address_doesnt_open_its_owners_account(recipes):
+    grace = recipes["auth0"].users["grace@example.com"]
+    assert grace["external_id"].startswith("google-oauth2|")
+    assert grace["email_verified"]
+    assert grace["password_hash"] is None
+
+
+@pytest.mark.parametrize("name", ["auth0", "firebase", "cognito"])
+def test_what_to_csv_leaves_out_is_counted_as_the_readme_says(recipes, name):
+    readme = (RECIPES / name / "README.md").read_text()
+    expected = re.findall(r"^ *((?:output/users\.csv: |left out, ).*)$", readme, re.MULTILINE)
+    said = recipes[name].said.splitlines()
+    assert [line for line in said if line in expected] == expected
+    assert [line for line in said if line.startswith("left out, ")] == expected[1:]
+    csv_file = recipes[name].folder / "output/users.csv"
+    assert stat.S_IMODE(csv_file.stat().st_mode) == 0o600
+
+
+def test_clerk_hashes_are_put_into_workos_form_and_fit_the_passwords(recipes):
+    users = recipes["clerk"].users
+    types = {email.partition("@")[0]: u["password_hash_type"] for email, u in users.items()}
+    assert types == {
+        "ada": "bcrypt",
+        "jose": "argon2",
+        "grace": "pbkdf2",
+        "fay": "firebase-scrypt",
+        "linus": None,  # 260,000 iterations: WorkOS takes 600,000 or more
+        "max": None,  # md5
+        "sol": None,  # social only
+    }
+    salt, digest = pbkdf2_parts(users["grace@example.com"]["password_hash"])
+    assert hashlib.pbkdf2_hmac("sha256", b"correct horse 8", salt, 600_000) == digest
+    assert firebase_password_fits(users["fay@example.com"]["password_hash"], b"user1password")
+
+
+def pbkdf2_parts(password_hash):
+    _, name, parameters, salt, digest = password_hash.split("$")
+    assert (name, parameters) == ("pbkdf2", "i=600000,d=sha256")
+    return unpadded(salt), unpadded(digest)
+
+
+def unpadded(text):
+    return base64.b64decode(text + "=" * (-len(text) % 4))
+
+
+def firebase_password_fits(password_hash, password):
+    """Firebase's own computation (github firebase/scrypt): AES of the signer key, by scrypt."""
+    _, name, version, parameters, salt, digest = password_hash.split("$")
+    assert (name, version) == ("firebase-scrypt", "v=1")
+    given = dict(item.split("=", 1) for item in parameters.split(","))
+    key = hashlib.scrypt(
+        password,
+        salt=unpadded(salt) + unpadded(given["ss"]),
+        n=2 ** int(given["m"]),
+        r=int(given["r"]),
+        p=1,
+        maxmem=2**26,
+    )
+    encryptor = Cipher(algorithms.AES(key[:32]), modes.CTR(bytes(16))).encryptor()
+    return encryptor.update(unpadded(given["sk"])) == unpadded(digest)
+
+
+def test_clerk_users_come_with_verified_email_totp_and_username(recipes):
+    recipe = recipes["clerk"]
+    users = recipe.users
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert ada["external_id"] == "user_2YDryYFVMM1W1plDDKz7Gzf4we6"
+    assert ada["email_verified"]
+    assert ada["metadata"] == {"username": "ada"}
+    assert names(jose) == ("José", "Núñez, Jr.")
+    assert not jose["email_verified"]
+    assert users["grace@example.com"]["metadata"] == {"phone_number": "+15555550100"}
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
+
+
+def test_a_clerk_user_without_email_is_told_of(recipes):
+    (errors,) = recipes["clerk"].folder.glob("output/errors-*.jsonl")  # the second run's is new
+    (line,) = map(json.loads, errors.read_text().splitlines())
+    assert line["external_id"] == "user_2YDsIwT7aNdWmPk5xRsEjHvCuYg"
+    assert line["error_message"].startswith("email: missing")
+
+
+def test_clerk_memberships_come_from_a_second_csv(recipes):
+    assert recipes["clerk"].memberships == {
+        ("ada@example.com", "org_2YDt1Acme", "Acme Inc", "admin"),
+        ("ada@example.com", "org_2YDt2Globex", "Globex", "member"),
+        ("grace@example.com", "org_2YDt1Acme", "Acme Inc", "member"),
+    }
+
+
+def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
+    recipe = recipes["firebase"]
+    users = recipe.users
+    assert users.keys() == {"user1@test.com", "jose@example.com"}
+    user, jose = users["user1@test.com"], users["jose@example.com"]
+    assert user["external_id"] == "kYi4EvWQlQTKSfnJ3dRSP6IH3ed2"
+    assert names(user) == ("Test", "User 1")
+    assert user["metadata"] == {"firebase_created_at": "1508893925000"}
+    assert not user["email_verified"]
+    assert user["password_hash_type"] == "firebase-scrypt"
+    assert firebase_password_fits(user["password_hash"], b"user1password")
+    assert not firebase_password_fits(user["password_hash"], b"another")
+    assert names(jose) == ("José", '["Pepe"] Núñez')
+    assert jose["password_hash"] is None
+    assert recipe.memberships == {("jose@example.com", "acme", "acme", "admin")}
+
+
+def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
+    recipe = recipes["cognito"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    jose = users["jose@example.com"]
+    assert jose["external_id"] == "427f0e89-dd0a-48be-927d-8f8c0e938d57"
+    assert names(jose) == ("José", "Núñez")
+    assert users["ada@example.com"]["email_verified"]
+    assert not jose["email_verified"]
+    assert jose["metadata"] == {
+        "cognito_username": "Google_117284567890123456789",
+        "cognito_status": "EXTERNAL_PROVIDER",
+    }
+    assert recipe.memberships == {("ada@example.com", "acme", "acme", "admin")}
+
+
+def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(recipes):
+    recipe = recipes["sql"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    ada = users["ada@example.com"]
+    assert (ada["external_id"], ada["name"]) == ("1", "Ada Lovelace")
+    assert (ada["email_verified"], ada["password_hash_type"]) == (True, "bcrypt")
+    assert ada["metadata"] == {"theme": "dark", "beta": "true"}
+    assert not users["jose@example.com"]["email_verified"]
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
+    assert recipe.memberships == {
+        ("ada@example.com", "10", "Acme Inc", "admin"),
+        ("ada@example.com", "11", "Globex", "member"),
+        ("jose@example.com", "10", "Acme Inc", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_no_recipe_prints_a_secret(recipes):
+    for recipe in recipes.values():
+        assert not re.search(
+            r"\$2[ab]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ", recipe.said
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["auth0", *(pytest.param(name, marks=pytest.mark.slow) for name in NAMES[1:])],
+)
+def test_a_second_conversion_and_run_send_no_request(recipes, name):
+    once_more = [line for line in commands(name) if not line.startswith(("mkdir", "TAP_CSV"))]
+    again = shell(recipes[name].folder.parent.parent.parent, "\n".join(once_more))
+    assert again.returncode == 0, again.stderr
+    assert "requests: 0" in again.stderr
+
+
+def test_an_auth0_import_into_workos_goes_on_after_a_kill(tmp_path):
+    folder = shutil.copytree(RECIPES, tmp_path / "recipes") / "auth0"
+    write_users(folder / "many.json.gz", 300)
+    convert = "mkdir output; python3 ../to_csv.py auth0 output/users.csv many.json.gz"
+    assert shell(folder, convert).returncode == 0
+    run = ["meltano", "--environment=prod", *RUN.split()[3:]]
+    with running_sandbox(tmp_path / "sandbox.db", record_requests=True) as sandbox:
+        workos = {"WORKOS_API_KEY": sandbox.api_key, "WORKOS_BASE_URL": sandbox.base_url}
+        with subprocess.Popen(
+            run, cwd=folder, env=environment(**workos), stderr=subprocess.DEVNULL
+        ) as first:
+            until(lambda: len(sandbox.requests) >= 30)
+            os.kill(plugin(first, "target-workos-users"), signal.SIGKILL)
+        assert first.returncode != 0
+        before = len(sandbox.requests)
+        assert before < 300
+        second = shell(folder, " ".join(run), TARGET_WORKOS_USERS_RATE_LIMIT="100000", **workos)
+        assert second.returncode == 0, second.stderr
+        again = [request for request in sandbox.requests if request.method == "POST"]
+    assert len(again) <= 300 + IN_FLIGHT
+    loaded = [user["external_id"] for user in read_world(tmp_path / "sandbox.db").users]
+    assert sorted(loaded) == sorted(f"auth0|{number}" for number in range(300))
+
+
+def write_users(path, count):
+    with gzip.open(path, "wt") as file:
+        for number in range(count):
+            user = {"user_id": f"auth0|{number}", "email": f"user{number}@example.com"}
+            file.write(json.dumps(user) + "\n")
+
+
+def test_a_row_that_the_tap_couldnt_read_isnt_loaded_whatever_a_map_leaves_out(tmp_path):
+    """Every recipe's map ends in ``__else__: __NULL__``, which drops ``_sdc_error`` too."""
+    flawed = {"mail": "ann@example.com", "_sdc_error": "users.csv, line 7: NUL bytes"}
+    messages = [schema(columns=("mail",)), *records([flawed, {"mail": "bob@example.com"}])]
+    config = {
+        "sandbox_path": str(tmp_path / "sandbox.db"),
+        "errors_path": str(tmp_path / "errors.jsonl"),
+        "stream_maps": {"users": {"email": "mail", "__else__": "__NULL__"}},
+    }
+    path = write_messages(tmp_path / "messages", messages)
+    done = run_target(config, path, tmp_path / "errors.jsonl")
+    assert [line["error_message"] for line in done.errors] == ["users.csv, line 7: NUL bytes"]
+    assert [u["email"] for u in read_world(tmp_path / "sandbox.db").users] == ["bob@example.com"]
+
+
+# to_csv.py
+
+
+def to_csv(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, RECIPES / "to_csv.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def rows(path):
+    with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_same_export_gives_the_same_bytes(tmp_path):
+    files = [RECIPES / "auth0" / f"{name}.ndjson" for name in ("users", "passwords", "factors")]
+    options = [files[0], "--passwords", files[1], "--factors", files[2]]
+    for name in ("a.csv", "b.csv"):
+        assert to_csv(tmp_path, "auth0", name, *options).returncode == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_of_accounts_with_one_email_the_verified_one_with_a_password_comes_first(tmp_path):
+    accounts = [  # (id, verified, hash)
+        ("unverified", False, "$2b$10$u"),
+        ("verified", True, None),
+        ("both", True, "$2b$10$b"),
+        ("neither", False, None),
+    ]
+    users = [
+        {"user_id": f"auth0|{name}", "email": " Ann@Example.com ", "email_verified": verified}
+        for name, verified, _ in accounts
+    ]
+    passwords = [
+        {"_id": {"$oid": name}, "passwordHash": password_hash}
+        for name, _, password_hash in accounts
+        if password_hash
+    ]
+    factors = [{"user_id": "auth0|unverified", "type": "otp", "otp_secret": "JBSWY3DP"}]
+    for name, content in (("u", users), ("p", passwords), ("f", factors)):
+        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in content))
+    done = to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p", "--factors", "f")
+    found = rows(tmp_path / "users.csv")
+    assert [row["user_id"].partition("|")[2] for row in found] == [
+        "both",
+        "verified",
+        "unverified",
+        "neither",
+    ]
+    assert [row["password_hash"] for row in found] == ["$2b$10$b", "", "", ""]
+    assert {row["otp_secret"] for row in found} == {""}
+    assert "passwords and TOTP secrets of further accounts with one email: 1" in done.stderr
+
+
+def test_an_account_with_a_password_keeps_it_whatever_is_linked_to_it(tmp_path):
+    linked = [{"provider": "auth0", "user_id": name} for name in ("own", "other")]
+    user = {"user_id": "auth0|own", "email": "ann@example.com", "identities": linked}
+    passwords = [
+        {"_id": {"$oid": name}, "passwordHash": f"$2b$10${name}"} for name in ("own", "other")
+    ]
+    (tmp_path / "u").write_text(json.dumps(user))
+    (tmp_path / "p").write_text("".join(json.dumps(line) + "\n" for line in passwords))
+    assert to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p").returncode == 0
+    assert rows(tmp_path / "users.csv")[0]["password_hash"] == "$2b$10$own"
+
+
+def test_a_hash_of_another_kind_is_left_out_and_counted_but_not_shown(tmp_path):
+    (tmp_path / "u").write_text('{"user_id": "auth0|1", "email": "ann@example.com"}\n')
+    (tmp_path / "p").write_text('{"_id": {"$oid": "1"}, "passwordHash": "md5:5f4dcc3b5aa7"}\n')
+    done = to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p")
+    assert rows(tmp_path / "users.csv")[0]["password_hash"] == ""
+    assert "left out, hashes that aren't bcrypt: 1" in done.stderr
+    assert "5f4dcc" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("provider", "content", "problem"),
+    [
+        ("auth0", '{"user_id": "auth0|1", "email": "ann@', "users.json, line 1: not JSON"),
+        ("firebase", '{"users": [{"localId": "1", "email": "ann@', "is it cut off?"),
+        ("cognito", '{"Users": [{"Username": "1", "Attributes": []},', "is it cut off?"),
+        ("cognito", "", "is it cut off?"),
+        ("auth0", '{"localId": "1", "email": "ann@example.com"}', "no 'user_id'"),
+        ("cognito", '{"users": [{"localId": "1"}]}', "is it an export of cognito?"),
+    ],
+)
+def test_an_export_that_is_cut_off_or_anothers_is_an_error_and_leaves_no_csv(
+    tmp_path, provider, content, problem
+):
+    (tmp_path / "users.json").write_text(content)
+    done = to_csv(tmp_path, provider, "users.csv", "users.json")
+    assert done.returncode == 1
+    assert problem in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "ann@" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["users.json"]
+
+
+def test_an_earlier_csv_is_replaced_by_one_that_only_its_owner_can_read(tmp_path):
+    (tmp_path / "users.csv").write_text("old")
+    (tmp_path / "users.csv").chmod(0o644)
+    (tmp_path / "users.json").write_text('{"users": [{"localId": "1", "email": "a@b.c"}]}')
+    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
+    assert stat.S_IMODE((tmp_path / "users.csv").stat().st_mode) == 0o600
+    assert rows(tmp_path / "users.csv")[0]["localId"] == "1"
+
+
+def test_a_document_is_read_whole_however_its_users_lie_across_the_blocks(tmp_path):
+    users = [
+        {"localId": str(number), "email": f"u{number}@example.com", "displayName": "[é]," * number}
+        for number in range(400)
+    ]
+    (tmp_path / "users.json").write_text(json.dumps({"users": users}, ensure_ascii=False, indent=1))
+    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
+    assert [row["displayName"] for row in rows(tmp_path / "users.csv")] == [
+        user["displayName"] for user in users
+    ]
+
+
+def test_text_that_isnt_unicode_is_left_for_the_tap_to_report(tmp_path):
+    (tmp_path / "users.json").write_bytes(
+        b'{"users": [{"localId": "1", "email": "a@b.c", "displayName": "Jos\xe9"},'
+        b' {"localId": "2", "email": "d@b.c", "displayName": "half \\ud83d"}]}'
+    )
+    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
+    with pytest.raises(UnicodeDecodeError):
+        (tmp_path / "users.csv").read_text(encoding="utf-8")
+    assert [row["localId"] for row in rows(tmp_path / "users.csv")] == ["1", "2"]
