@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 _NO_FILE = "it is a symbolic link or a device, not a file"
@@ -50,12 +51,12 @@ def write_all(file: IO[bytes], content: bytes) -> None:
         rest = rest[file.write(rest) :]
 
 
-def private_replace(path: Path, content: bytes, *, sync: bool = False) -> None:
+def private_replace(path: Path, content: Iterable[bytes], *, sync: bool = False) -> None:
     """Write a file of :func:`private_open`'s kind anew, whole or not at all.
 
     Args:
         path: The file.
-        content: All of it.
+        content: All of it, in parts.
         sync: Wait until it is on disk: a power cut leaves the old file or the new one.
 
     Raises:
@@ -66,7 +67,8 @@ def private_replace(path: Path, content: bytes, *, sync: bool = False) -> None:
     try:
         new.unlink(missing_ok=True)  # of a run that was killed
         with private_open(new, os.O_WRONLY | os.O_EXCL) as file:
-            write_all(file, content)
+            for part in content:
+                write_all(file, part)
             if sync:
                 os.fsync(file.fileno())
         new.replace(path)

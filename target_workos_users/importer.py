@@ -16,18 +16,21 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.commit import Committer
-from target_workos_users.exceptions import AccessDenied, RecordError
+from target_workos_users.exceptions import AccessDenied, ErrorType, RecordError
+from target_workos_users.ledger import Version
 from target_workos_users.loading.connection import Connection
-from target_workos_users.loading.outcome import Outcome
-from target_workos_users.records.parse import parse_record
+from target_workos_users.loading.outcome import Outcome, Result
+from target_workos_users.loading.task import identity_of, make_task
+from target_workos_users.records.parse import identity, parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from target_workos_users.checkpoint.outputs import Run
+    from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
+    from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress
-    from target_workos_users.records.parse import UserRow
     from target_workos_users.settings.settings import Settings
 
 _CHUNKS_IN_FLIGHT = 2
@@ -48,7 +51,7 @@ class Importer:
 
     Args:
         settings: Of the run.
-        run: The checkpoint to go on from, the errors file and the journal, opened.
+        outputs: The checkpoint to go on from, the errors file and the ledger, opened.
         progress: What is told to the user.
         emit: Prints a STATE value on stdout.
         loop: The event loop; it runs only inside the calls of this class.
@@ -57,25 +60,27 @@ class Importer:
     def __init__(
         self,
         settings: Settings,
-        run: Run,
+        outputs: Outputs,
         progress: Progress,
         emit: Callable[[State], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._settings = settings
-        self._run = run
+        self._outputs = outputs
+        self._ledger = outputs.ledger
+        self._ledger.defer = loop.call_soon
         self._progress = progress
         self._loop = loop
         organization = settings.organization
         self._connection: Connection | None = None
         self._chunker = Chunker(
-            run.checkpoint,
+            outputs.checkpoint,
             Digester(organization and astuple(organization)),
             size=settings.batch_size_rows,
             reload=settings.on_source_change == "reload",
         )
         self._committer = Committer(
-            settings, run, progress, emit=emit, organizations=self._known_organizations
+            settings, outputs, progress, emit=emit, organizations=self._known_organizations
         )
         self._changed = asyncio.Event()
         self._interrupted_by: int | None = None
@@ -145,7 +150,7 @@ class Importer:
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
-        self._committer.finish(complete=complete)
+        self._committer.finish(complete=complete, came=self._came)
 
     def break_off(self) -> None:
         """Stop half-way: let requests in flight finish, and commit what is finished.
@@ -159,9 +164,8 @@ class Importer:
             if isinstance(self._connection.queue.failure, AccessDenied):
                 self._committer.reopen(HTTPStatus.FORBIDDEN)  # it was the key, not the records
         self._committer.commit_start()
-        self._progress.counts.unfinished = sum(
-            stream.read - stream.committed for stream in self._run.checkpoint.streams.values()
-        )
+        streams = self._outputs.checkpoint.streams.values()
+        self._progress.unfinished(sum(stream.read - stream.committed for stream in streams))
 
     def close(self) -> None:
         """Close connections and files."""
@@ -169,7 +173,7 @@ class Importer:
         self._loop.run_until_complete(asyncio.wait([self._ticking]))
         if self._connection:
             self._loop.run_until_complete(self._connection.close())
-        self._run.close()
+        self._outputs.close()
 
     def interrupt(self, signal_number: int) -> None:
         """A signal came: stop at the next turn of the loop. Further signals change nothing."""
@@ -189,81 +193,72 @@ class Importer:
     def _submit(self, chunk: Chunk | None) -> None:
         if chunk is None:
             return
-        self._committer.in_flight.append(chunk)
-        if chunk.unchanged:
-            for part, records in chunk.parts:
-                counts = {} if part.counted else {"unchanged": 1}
-                for record in records:
-                    record.counts = counts
-            self._committer.commit_finished()
-        else:
+        self._committer.take(chunk)
+        if not chunk.skipped:
             self._loop.run_until_complete(self._load(chunk))
         self._check()
 
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
-            self._connection = await Connection.open(self._settings, self._run.checkpoint.entry)
-            self._progress.counts.stats = self._connection.transport.stats
-            self._progress.counts.organizations = self._connection.organizations.counts
+            entry = self._outputs.checkpoint.entry
+            self._connection = await Connection.open(self._settings, self._ledger, entry.org_cache)
+            self._progress.connected(
+                self._connection.transport.stats, self._connection.organizations.counts
+            )
             self._committer.start()
-        chunk.unfinished += 1  # not to be committed before all its rows are queued
-        rows = [
-            (row, partial(self._loaded, chunk, part.stream, record, row))
+        tasks = [
+            (task, partial(self._settle, chunk, record))
             for part, records in chunk.parts
             for record in records
-            if (row := self._prepare(chunk, part.stream, record))
+            if (task := self._prepare(chunk, part.stream, record))
         ]
-        self._connection.load(rows)
-        self._one_less(chunk)
+        self._connection.load(tasks)
         await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
 
-    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> UserRow | None:
-        """The row to load, or None if the record is finished without a request."""
-        if counts := self._finished_before(stream, record.digest):
-            record.counts = counts
-            self._one_less(chunk)
-            return None
+    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> Task | None:
+        """The task to load, or None if the record needs no request."""
         try:
             row = parse_record(record.content, self._settings.organization)
         except RecordError as error:
-            self._finished(chunk, stream, record, Outcome(errors=[error]))
+            self._remember_invalid(stream, record)
+            self._settle(chunk, record, Outcome(errors=[error]))
             return None
         self._progress.remarks(row.remarks)
-        return row
+        task = make_task(
+            self._ledger, stream, record.number, record.digest, row, proven=chunk.unchanged
+        )
+        if task is None:
+            self._settle(chunk, record, Outcome(Result.UNCHANGED))
+        return task
 
-    def _finished_before(self, stream: str, digest: bytes) -> dict[str, int] | None:
-        known = self._run.finished.get(stream)
-        return known.take(digest) if known else None
-
-    def _loaded(
-        self, chunk: Chunk, stream: str, record: Record, row: UserRow, outcome: Outcome
-    ) -> None:
-        record.row = row
-        self._finished(chunk, stream, record, outcome)
-
-    def _finished(self, chunk: Chunk, stream: str, record: Record, outcome: Outcome) -> None:
-        record.counts = {key.value: 1 for key in (outcome.result, *outcome.tallies)}
-        record.errors = outcome.errors
-        self._progress.remarks(outcome.remarks)
-        if not outcome.errors:
-            self._run.journal.add(stream, record.digest, record.counts)
-        self._one_less(chunk)
-
-    def _one_less(self, chunk: Chunk) -> None:
-        chunk.unfinished -= 1
-        if not chunk.unfinished:
-            self._committer.commit_finished()
+    def _settle(self, chunk: Chunk, record: Record, outcome: Outcome) -> None:
+        if self._committer.settle(chunk, record, outcome):
             self._changed.set()
+
+    def _remember_invalid(self, stream: str, record: Record) -> None:
+        """Note that a record was looked at, as far as it can be told whose it is."""
+        if who := identity(record.content, self._settings.organization):
+            self._ledger.settle(
+                identity_of(self._ledger, stream, *who),
+                Version(record.digest),
+                stream=stream,
+                number=record.number,
+                email=who[0],
+                error=ErrorType.INVALID_RECORD,
+            )
+
+    def _came(self, line: ErrorLine) -> bool:
+        """Whether this run looked at the record of an earlier run's error line."""
+        who = identity(line.record, self._settings.organization)
+        if who is None:
+            return False
+        return self._ledger.past(identity_of(self._ledger, line.stream, *who)).has_come
 
     async def _tick(self) -> None:
         """Tell the progress that time goes by."""
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
-            unfinished = sum(chunk.unfinished for chunk in self._committer.in_flight)
-            records = sum(
-                len(records) for chunk in self._committer.in_flight for _, records in chunk.parts
-            )
-            self._progress.tick(records - unfinished, unfinished)
+            self._progress.tick(self._committer.finished, self._committer.unfinished)
 
     # Waiting
 
@@ -285,7 +280,7 @@ class Importer:
                 await self._changed.wait()
 
     async def _until_in_flight(self, *, at_most: int) -> None:
-        await self._until(lambda: len(self._committer.in_flight) <= at_most)
+        await self._until(lambda: len(self._committer) <= at_most)
 
     async def _wait_for_input(self, descriptor: int) -> None:
         readable = False

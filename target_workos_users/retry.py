@@ -19,10 +19,6 @@ from target_workos_users.records import numbers
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from target_workos_users.checkpoint.state import State
-    from target_workos_users.importer import Importer
-    from target_workos_users.plan.plan import Plan
-    from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings
 
 _digest = Digester()
@@ -34,7 +30,6 @@ def retry_settings(settings: Settings, now: datetime) -> Settings:
 
     What fails again goes to a file of its own, ``errors-retry-<UTC>.jsonl``: the one named by
     ``errors_path`` belongs to the checkpoint. So does the summary, ``summary-retry-<UTC>.json``.
-    There is no journal, since repeating is harmless.
     The records are known to fail, so that ``abort_error_rate`` doesn't apply; a user that exists
     is no error.
     """
@@ -47,7 +42,6 @@ def retry_settings(settings: Settings, now: datetime) -> Settings:
         settings,
         errors_path=of_its_own(settings.errors_path),
         summary_path=settings.summary_path and of_its_own(settings.summary_path),
-        journal_path=None,
         abort_error_rate=1.0,
         existing_users="keep" if settings.existing_users == "fail" else settings.existing_users,
     )
@@ -103,66 +97,53 @@ def read_listed(settings: Settings) -> dict[str, Listed]:
 
 
 class Retry:
-    """Hands the listed records on, under their own numbers, and leaves the others out.
+    """Lets the listed records through, under their own numbers.
 
     Args:
         path: The errors file.
         listed: What it lists.
-        importer: Takes the records.
-        progress: What is told to the user.
     """
 
-    def __init__(
-        self, path: str, listed: dict[str, Listed], importer: Importer | Plan, progress: Progress
-    ) -> None:
+    def __init__(self, path: str, listed: dict[str, Listed]) -> None:
         self._path = path
         self._listed = listed
-        self._importer = importer
-        self._progress = progress
         self._numbers: Counter[str] = Counter()
-        records = sum(len(stream.numbers) for stream in listed.values())
-        progress.expect(records)
-        progress.say(f"Loading only the {records:,} records that {path} lists.")
 
-    def open_stream(self, name: str, source: str) -> None:
-        """A stream's first SCHEMA message."""
-        self._importer.open_stream(name, source)
+    def __len__(self) -> int:
+        """How many records are listed."""
+        return sum(len(stream.numbers) for stream in self._listed.values())
 
-    def read_state(self, value: State) -> None:
-        """A STATE message of the tap: no STATE is printed, so that the stored one stays."""
+    def number_of(self, name: str, content: dict[str, Any]) -> int | None:
+        """The number of a record, if it is listed.
 
-    def add(self, name: str, content: dict[str, Any]) -> None:
-        """A record; handed on if it is listed.
+        Args:
+            name: Its stream, after stream maps.
+            content: The record, after stream maps.
 
         Raises:
             SourceChanged: It isn't the record that failed.
-            StopRun: The import can't go on.
         """
         self._numbers[name] += 1
         number = self._numbers[name]
         listed = self._listed.get(name)
         if listed is None or listed.next != number:
-            self._progress.counts.left_out += 1
-            return
+            return None
         if listed.checks[listed.taken] != _check(_decode(shown_record(content))):
             raise SourceChanged(
                 f"Record {number:,} of stream {name!r} isn't the one that {self._path} lists: the "
                 "source changed since, or the tap began elsewhere. Put the source back as it was, "
                 "and let the tap start with its first record (meltano run --full-refresh "
-                "--no-state-update); or run without only_errors_from, which loads the chunks that "
-                "changed."
+                "--no-state-update); or run without only_errors_from, which loads what changed."
             )
         listed.taken += 1
-        self._importer.add(name, content, number)
+        return number
 
-    def finish(self, *, complete: bool) -> None:
+    def check_all_came(self) -> None:
         """The input is at its end.
 
         Raises:
             SourceChanged: A listed record didn't come.
-            StopRun: The import can't go on.
         """
-        self._importer.finish(complete=complete)
         for name, listed in self._listed.items():
             if listed.next is not None:
                 raise SourceChanged(
@@ -171,14 +152,6 @@ class Retry:
                     "Put the source back as it was, and let the tap start with its first record "
                     "(meltano run --full-refresh --no-state-update)."
                 )
-
-    def break_off(self) -> None:
-        """Stop half-way."""
-        self._importer.break_off()
-
-    def close(self) -> None:
-        """Close connections and files."""
-        self._importer.close()
 
 
 def _check(record: dict[str, Any]) -> int:

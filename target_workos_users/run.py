@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import signal
-from typing import TYPE_CHECKING, NamedTuple
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from target_workos_users.exceptions import OutputError, StopRun
-from target_workos_users.fault_report import report_fault
 from target_workos_users.importer import Interrupted
 from target_workos_users.singer.reader import TruncatedInputError
 
@@ -14,12 +15,33 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from logging import Logger
 
-    from target_workos_users.intake import DeferredIntake
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _SIGNALED = 128  # and the signal's number: exit code, as shells have it
+_PACKAGE = Path(__file__).parent.parent
+
+
+class Runnable(Protocol):
+    """What a run is made of: the target."""
+
+    logger: Logger
+    settings: Settings
+    progress: Progress
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything came that had to be taken."""
+
+    def finish(self, *, complete: bool) -> None:
+        """The input is at its end: load and commit the rest."""
+
+    def break_off(self) -> None:
+        """Stop half-way: let requests in flight finish, and commit what is finished."""
+
+    def close(self) -> None:
+        """Close all that is open."""
 
 
 class _End(NamedTuple):
@@ -30,99 +52,93 @@ class _End(NamedTuple):
     error: str | None = None
 
 
-class RunControl:
-    """Runs to the end of the input, or to whatever stops the run.
+def run(target: Runnable, listen: Callable[[], None]) -> int:
+    """Run to the end of the input, or to whatever stops it; say how it went.
 
     Args:
-        settings: Of the run.
-        intake: Takes the records.
-        progress: What is told to the user.
-        logger: Of the target.
+        target: What takes the records.
+        listen: Reads the whole input, and finishes the target at its end.
+
+    Returns:
+        The exit code: 0, or 1 for an error (or a failed record, with ``fail_on_errors``), or
+        128 and the number of the signal.
     """
+    for number in SIGNALS:
+        signal.signal(number, _interrupt)
+    end = _End(1, "stopped by a fault of the target")
+    try:
+        end = _listen(target, listen)
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a secret
+        target.logger.error("%s", describe_fault(error))  # noqa: TRY400 - nor a traceback
+    finally:
+        target.close()
+        if end.code > _SIGNALED:
+            _ignore_signals()  # the closed loop has given them their default handlers back
+        if target.has_begun and not target.settings.dry_run:
+            target.progress.summary(end.reason, end.code, end.error)
+    return end.code
 
-    def __init__(
-        self, settings: Settings, intake: DeferredIntake, progress: Progress, logger: Logger
-    ) -> None:
-        self._settings = settings
-        self._intake = intake
-        self._progress = progress
-        self._logger = logger
-        self._complete = True
 
-    def run(self, listen: Callable[[], None]) -> int:
-        """Run, and say how it went.
-
-        Args:
-            listen: Reads the whole input; calls :meth:`finish` at its end.
-
-        Returns:
-            The exit code: 0, or 1 for an error (or a failed record, with ``fail_on_errors``), or
-            128 and the number of the signal.
-        """
-        for number in _SIGNALS:
-            signal.signal(number, _interrupt)
-        self._intake.signals = _SIGNALS
-        end = _End(1, "stopped by a fault of the target")
+def _listen(target: Runnable, listen: Callable[[], None]) -> _End:
+    try:
         try:
-            end = self._listen(listen)
-        except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a secret
-            self._logger.error("%s", report_fault(error))  # noqa: TRY400 - nor a traceback
-        finally:
-            self.close()
-            if end.code > _SIGNALED:
-                _ignore_signals()  # the closed loop has given them their default handlers back
-            if self._intake.is_open and not self._settings.dry_run:
-                self._progress.summary(end.reason, end.code, end.error)
-        return end.code
+            listen()
+        except TruncatedInputError:
+            target.finish(complete=False)
+            raise
+    except Interrupted as signaled:
+        _ignore_signals()
+        number = signaled.signal_number
+        reason = f"stopped by {signal.Signals(number).name}"
+        return _End(_SIGNALED + number, reason, _break_off(target))
+    except StopRun as error:
+        target.logger.error("%s", error)  # noqa: TRY400 - the message says it all
+        _break_off(target, after=error)
+        return _End(1, "stopped by an error", str(error))
+    failed = target.settings.fail_on_errors and target.progress.has_failures
+    return _End(int(failed), "complete")
 
-    def finish(self, *, complete: bool) -> None:
-        """The input is at its end: load and commit the rest.
 
-        Args:
-            complete: Whether it ended as a whole input does.
-        """
-        self._complete = complete
-        self._intake.finish(complete=complete)
+def _break_off(target: Runnable, after: StopRun | None = None) -> str | None:
+    """Stop half-way; returns the error if that can't be done.
 
-    def close(self) -> None:
-        """Close all that is open."""
-        self._intake.close()
-        self._progress.end()
+    Args:
+        target: What takes the records.
+        after: The error that stopped the run. A full disk fails more than one file, and is said
+            once.
+    """
+    try:
+        target.break_off()
+    except StopRun as error:
+        if not isinstance(after, OutputError):
+            target.logger.error("%s", error)  # noqa: TRY400 - the message says it all
+        return str(error)
+    return None
 
-    def _listen(self, listen: Callable[[], None]) -> _End:
-        try:
-            try:
-                listen()
-            except TruncatedInputError:
-                self.finish(complete=False)
-                raise
-        except Interrupted as signaled:
-            _ignore_signals()
-            number = signaled.signal_number
-            reason = f"stopped by {signal.Signals(number).name}"
-            return _End(_SIGNALED + number, reason, self._break_off())
-        except StopRun as error:
-            self._logger.error("%s", error)  # noqa: TRY400 - the message says it all
-            self._break_off(after=error)
-            return _End(1, "stopped by an error", str(error))
-        failed = self._settings.fail_on_errors and self._progress.counts.failed
-        reason = "complete" if self._complete else "the input ended without a last STATE"
-        return _End(int(bool(failed)), reason)
 
-    def _break_off(self, after: StopRun | None = None) -> str | None:
-        """Stop half-way; returns the error if that can't be done.
+def describe_fault(error: BaseException) -> str:
+    """Where an exception that nobody expected was raised, in several lines for the log.
 
-        Args:
-            after: The error that stopped the run. A full disk fails more than one file, and is
-                said once.
-        """
-        try:
-            self._intake.break_off()
-        except StopRun as error:
-            if not isinstance(after, OutputError):
-                self._logger.error("%s", error)  # noqa: TRY400 - the message says it all
-            return str(error)
-        return None
+    A traceback with the exceptions' own texts isn't fit for it: Python's texts quote values
+    (``invalid literal for int(): 'hunter2'``).
+    """
+    lines = [
+        "A fault of target-workos-users stopped the run. Nothing is lost: run again, and it goes "
+        "on from the last STATE line. If it stops again, please report the following lines; they "
+        "hold nothing of your records."
+    ]
+    chained: BaseException | None = error
+    while chained is not None:
+        lines.append(f"  {type(chained).__module__}.{type(chained).__qualname__}, raised in")
+        frames = traceback.extract_tb(chained.__traceback__)
+        lines += (f"    {_shown(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))
+        chained = chained.__cause__ or chained.__context__
+    return "\n".join(lines)
+
+
+def _shown(filename: str) -> str:
+    path = Path(filename)
+    return str(path.relative_to(_PACKAGE)) if path.is_relative_to(_PACKAGE) else filename
 
 
 def _interrupt(number: int, _: object) -> None:
@@ -133,5 +149,5 @@ def _interrupt(number: int, _: object) -> None:
 
 def _ignore_signals() -> None:
     """The run is stopping: a further signal changes nothing."""
-    for number in _SIGNALS:
+    for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.digests import chunk_digest
-from target_workos_users.exceptions import RecordError, SourceChanged
+from target_workos_users.exceptions import SourceChanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from target_workos_users.checkpoint.state import StoredChunk
     from target_workos_users.checkpoint.streams import Part
     from target_workos_users.checkpoint.tracker import Checkpoint
-    from target_workos_users.records.parse import UserRow
+    from target_workos_users.loading.outcome import Outcome
 
 
 @dataclass(slots=True)
@@ -24,17 +25,13 @@ class Record:
         number: Counts from 1 in the tap's order.
         content: After stream maps.
         digest: Of the content.
-        counts: What became of it, by result and tally; None while it isn't finished.
-        errors: Its lines in errors.jsonl.
-        row: What it asked for, if it went through WorkOS.
+        outcome: What became of it; None while it isn't finished.
     """
 
     number: int
     content: dict[str, Any]
     digest: bytes
-    counts: dict[str, int] | None = None
-    errors: list[RecordError] = field(default_factory=list)
-    row: UserRow | None = None
+    outcome: Outcome | None = None
 
 
 @dataclass
@@ -44,18 +41,20 @@ class Chunk:
     Attributes:
         number: Counts from 1 in the stream.
         parts: Per stream, what the checkpoint knows of them, and the records themselves.
-        unchanged: They are what the checkpoint says, and so loaded already.
-        unfinished: How many records have no outcome yet.
+        unchanged: They are what the checkpoint says.
+        skipped: … and none of them failed: there is nothing to do.
+        unfinished: How many records have no outcome yet; the committer's.
     """
 
     number: int
     parts: list[tuple[Part, list[Record]]]
-    unchanged: bool
-    unfinished: int = field(init=False)
+    unchanged: bool = False
+    skipped: bool = False
+    unfinished: int = 0
 
-    def __post_init__(self) -> None:
-        """No record is finished, unless all are loaded already."""
-        self.unfinished = 0 if self.unchanged else sum(len(records) for _, records in self.parts)
+    def __len__(self) -> int:
+        """How many records it has."""
+        return sum(len(records) for _, records in self.parts)
 
 
 @dataclass
@@ -120,23 +119,21 @@ class Chunker:
         stream.read += 1
         records.append(Record(number or stream.read, content, self._digest(content)))
         if expected := self._checkpoint.expected(name):
-            return self._compare(name, *expected) if len(records) == expected[0] else None
+            return self._compare(name, expected) if len(records) == expected.records else None
         self._waiting += 1
         return self.rest() if self._waiting >= self._size else None
 
     def rest(self) -> Chunk | None:
         """The records of all streams that wait for a full chunk, as one."""
         parts = [
-            self._take(name, stored=False)
+            self._take(name)
             for name, stream in self._open.items()
             if stream.records and not self._checkpoint.expected(name)
         ]
         self._waiting = 0
         if not parts:
             return None
-        return Chunk(
-            max(self._open[part.stream].chunks for part, _ in parts), parts, unchanged=False
-        )
+        return Chunk(max(self._open[part.stream].chunks for part, _ in parts), parts)
 
     def end(self, *, complete: bool) -> Chunk | None:
         """The input is at its end, and all chunks are committed.
@@ -157,29 +154,32 @@ class Chunker:
             if complete:
                 if self._checkpoint.must_match(name):
                     found = f"{len(stream.records):,}, and then it ends"
-                    self._changed(name, f"{expected[0]:,} records", found)
+                    self._changed(name, f"{expected.records:,} records", found)
                 self._checkpoint.drop_stored(name)
             else:
                 stream.records.clear()  # of a stored chunk: compared when the tap sends them again
         return self.rest()
 
-    def _compare(self, name: str, records: int, digest: str) -> Chunk:
+    def _compare(self, name: str, expected: StoredChunk) -> Chunk:
+        records, digest = expected.records, expected.digest
         found = chunk_digest([record.digest for record in self._open[name].records])
-        if found != digest and self._checkpoint.must_match(name):
+        unchanged = found == digest
+        if not unchanged and self._checkpoint.must_match(name):
             self._changed(
                 name,
                 f"{records:,} records with digest {digest}",
                 f"{records:,} with digest {found}",
             )
-        part = self._take(name, stored=True)
-        return Chunk(self._open[name].chunks, [part], unchanged=found == digest)
+        part = self._take(name, expected)
+        skipped = unchanged and not expected.failed
+        return Chunk(self._open[name].chunks, [part], unchanged, skipped)
 
-    def _take(self, name: str, *, stored: bool) -> tuple[Part, list[Record]]:
+    def _take(self, name: str, stored: StoredChunk | None = None) -> tuple[Part, list[Record]]:
         stream = self._open[name]
         records, stream.records = stream.records, []
         stream.chunks += 1
         digests = [record.digest for record in records]
-        return self._checkpoint.close(name, digests, stored=stored), records
+        return self._checkpoint.close(name, digests, stored), records
 
     def _changed(self, name: str, stored: str, found: str) -> None:
         if self._reload:

@@ -18,7 +18,10 @@ import msgspec
 from target_workos_users.exceptions import CheckpointError
 
 KEY = "target-workos-users"
-VERSION = 1
+VERSION = 2
+
+FAILED, UNCHANGED = "failed", "unchanged"
+"""Results of records that the checkpoint itself tells apart in a tally."""
 
 # What the SDK keeps in a bookmark for itself; none of it is where a tap starts again.
 _NO_BOOKMARK = frozenset(
@@ -32,8 +35,14 @@ _NO_BOOKMARK = frozenset(
 
 _Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
-Chunk = tuple[int, str]
-"""Number of records, and their digest."""
+
+class StoredChunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A chunk as the state keeps it: ``[records, digest]``, and how many failed if any did."""
+
+    records: Annotated[int, msgspec.Meta(ge=1)]
+    digest: str
+    failed: Annotated[int, msgspec.Meta(ge=0)] = 0
+
 
 State = dict[str, Any]
 """A Singer state: the value of a STATE message."""
@@ -55,16 +64,23 @@ class StoredStream(msgspec.Struct):
 
     complete: bool = False
     records: Annotated[int, msgspec.Meta(ge=0)] = 0
-    chunks: list[tuple[Annotated[int, msgspec.Meta(ge=1)], str]] = []
+    chunks: list[StoredChunk] = []
     tally: dict[str, int] = {}
     carried: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class ErrorsPosition(msgspec.Struct):
-    """How far errors.jsonl belongs to a checkpoint."""
+    """How far errors.jsonl belongs to a checkpoint.
+
+    Attributes:
+        path: The file.
+        bytes: Its size.
+        tail: A digest of its last line. Empty: there is none, or a release wrote it that knew none.
+    """
 
     path: str
     bytes: Annotated[int, msgspec.Meta(ge=0)]
+    tail: str = ""
 
 
 class Entry(msgspec.Struct):
@@ -134,6 +150,14 @@ def _is_damaged(stream: tuple[str, Any]) -> bool:
     return False
 
 
+def write_entry(state: State, entry: Entry) -> State:
+    """A tap's state, with the target's entry in it."""
+    own = msgspec.to_builtins(entry)
+    for stream in own["streams"].values():
+        stream["chunks"] = [chunk if chunk[2] else chunk[:2] for chunk in stream["chunks"]]
+    return {**state, "bookmarks": {**(state.get("bookmarks") or {}), KEY: own}}
+
+
 def without_entry(state: State) -> State:
     """The tap's own part of a Singer state."""
     bookmarks = state.get("bookmarks")
@@ -171,14 +195,17 @@ def fingerprint(entry: Entry, state: State) -> str:
         entry: The target's entry.
         state: The state that it stands in: where the tap starts again belongs to it.
     """
-    chunks = {name: stream.chunks for name, stream in sorted(entry.streams.items())}
     bookmarks = {
         name: bookmark
         for name, value in sorted((state.get("bookmarks") or {}).items())
         if name != KEY and (bookmark := own_bookmark(value)) is not None
     }
-    content = [entry.lineage, entry.seq, entry.destination, chunks, bookmarks]
-    encoded = msgspec.json.encode(content, order="sorted")
+    own = {
+        name: value
+        for name, value in msgspec.structs.asdict(entry).items()
+        if name not in {"org_cache", "updated"}
+    }
+    encoded = msgspec.json.encode([own, bookmarks], order="sorted")
     return hashlib.sha256(encoded).hexdigest()[:16]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from target_workos_users.checkpoint.state import Chunk, StoredStream
+from target_workos_users.checkpoint.state import StoredChunk, StoredStream
 
 
 @dataclass
@@ -15,16 +15,18 @@ class Part:
     Attributes:
         stream: The stream's name.
         start: Position of the first record in this run's reading of the stream, from 0.
-        digests: One a record.
-        stored: Whether it stands for a stored chunk (equal or not).
+        digests: One per record.
+        stored: The stored chunk that it stands for, equal or not.
         counted: Whether an earlier run of this pass has counted its records.
+        failed: Positions in it of the records that failed, in ascending order.
     """
 
     stream: str
     start: int
     digests: list[bytes]
-    stored: bool = False
+    stored: StoredChunk | None = None
     counted: bool = False
+    failed: list[int] = field(default_factory=list)
 
     @property
     def end(self) -> int:
@@ -49,8 +51,8 @@ class StreamProgress:
 
     source: str
     incremental: bool = False
-    done: deque[Chunk] = field(default_factory=deque)
-    stored: deque[Chunk] = field(default_factory=deque)
+    done: deque[StoredChunk] = field(default_factory=deque)
+    stored: deque[StoredChunk] = field(default_factory=deque)
     closed: int = 0
     counted: int = 0
     records: int = 0
@@ -63,12 +65,12 @@ class StreamProgress:
 
     def entry(self) -> StoredStream:
         """As the state keeps it."""
-        rest = sum(records for records, _ in self.stored)
+        rest = sum(chunk.records for chunk in self.stored)
         carried = 0
-        for records, _ in reversed(self.stored):
+        for chunk in reversed(self.stored):
             if rest <= self.counted:
                 break
-            rest -= records
+            rest -= chunk.records
             carried += 1
         return StoredStream(
             complete=self.complete,
@@ -78,10 +80,10 @@ class StreamProgress:
             carried=carried,
         )
 
-    def restart_at(self, position: int, head: Chunk | None) -> None:
+    def restart_at(self, position: int, head: StoredChunk | None) -> None:
         """Let the list of chunks begin at ``position``; ``head`` is the cut rest of a chunk."""
-        while self.done and self.origin + self.done[0][0] <= position:
-            self.origin += self.done.popleft()[0]
+        while self.done and self.origin + self.done[0].records <= position:
+            self.origin += self.done.popleft().records
         if self.origin < position and self.done:
             self.done.popleft()
             if head is None:

@@ -11,20 +11,20 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import islice
 
-import msgspec
-
 from target_workos_users.checkpoint.digests import chunk_digest
 from target_workos_users.checkpoint.state import (
-    KEY,
-    Chunk,
+    FAILED,
+    UNCHANGED,
     Entry,
     ErrorsPosition,
     State,
+    StoredChunk,
     bookmark_of,
     outside_bookmarks,
     own_bookmark,
     says_something,
     without_entry,
+    write_entry,
 )
 from target_workos_users.checkpoint.streams import Part, StreamProgress
 
@@ -37,7 +37,7 @@ class _Pending:
     need: dict[str, int]
     origins: dict[str, int]
     closes: int
-    heads: dict[str, Chunk] = field(default_factory=dict)
+    heads: dict[str, StoredChunk] = field(default_factory=dict)
 
 
 class Checkpoint:
@@ -46,6 +46,9 @@ class Checkpoint:
     Args:
         entry: The stored checkpoint to go on from, or a new one.
         tap_state: The tap's own state that goes with it: what the tap was started with.
+
+    Attributes:
+        has_moved: A stream's own bookmark moved since the last :meth:`state`.
     """
 
     def __init__(self, entry: Entry, tap_state: State) -> None:
@@ -56,7 +59,7 @@ class Checkpoint:
         self._newest = tap_state
         self._pending: deque[_Pending] = deque()
         self._closes = 0
-        self._moved: set[str] = set()
+        self.has_moved = False
 
     def open_stream(self, name: str, source: str) -> StreamProgress:
         """Start on a stream, from its stored chunks if there are any.
@@ -79,13 +82,13 @@ class Checkpoint:
             if not stored.complete:
                 carried = min(stored.carried, len(stored.chunks))
                 counted = stored.chunks[: len(stored.chunks) - carried]
-                progress.counted = sum(records for records, _ in counted)
+                progress.counted = sum(chunk.records for chunk in counted)
                 progress.records = stored.records
                 progress.tally.update(stored.tally)
         self.streams[name] = progress
         return progress
 
-    def expected(self, name: str) -> Chunk | None:
+    def expected(self, name: str) -> StoredChunk | None:
         """The stored chunk that the stream's next records are compared with."""
         stream = self.streams[name]
         return stream.stored[stream.closed] if stream.closed < len(stream.stored) else None
@@ -97,7 +100,7 @@ class Checkpoint:
     def _is_counted(self, name: str) -> bool:
         """Whether the expected chunk was read in an earlier, interrupted run of this pass."""
         stream = self.streams[name]
-        ahead = sum(records for records, _ in islice(stream.stored, stream.closed))
+        ahead = sum(chunk.records for chunk in islice(stream.stored, stream.closed))
         return stream.counted > ahead
 
     def read_state(self, value: State) -> None:
@@ -130,43 +133,48 @@ class Checkpoint:
         self._pending.append(pending)
         self._forward()
 
-    def close(self, name: str, digests: list[bytes], *, stored: bool) -> Part:
+    def close(self, name: str, digests: list[bytes], stored: StoredChunk | None) -> Part:
         """Take the stream's next records as one part, to be committed in the order of closing.
 
         Args:
             name: The stream.
             digests: One for each record since the last part.
-            stored: Whether they stand for the :meth:`expected` chunk.
+            stored: The :meth:`expected` chunk, if they stand for it.
         """
         stream = self.streams[name]
-        counted = stored and self._is_counted(name)
+        counted = stored is not None and self._is_counted(name)
         part = Part(name, stream.read - len(digests), digests, stored, counted)
         if stored:
             stream.closed += 1
         self._closes += 1
         return part
 
-    def commit(self, part: Part, tally: Counter[str]) -> None:
+    def commit(self, part: Part, results: Counter[str], made: Counter[str]) -> None:
         """Every record of the part is in WorkOS or in the errors file on disk.
 
         Args:
             part: The stream's oldest part not committed.
-            tally: What became of its records. Empty for a skipped part that is counted already;
-                records that are loaded again count again.
+            results: What became of its records, one each.
+            made: What else was counted.
         """
         stream = self.streams[part.stream]
         assert part.start == stream.committed, "parts are committed in order"
         if part.stored:
             stream.stored.popleft()
             stream.closed -= 1
-        size = len(part.digests)
-        stream.done.append((size, chunk_digest(part.digests)))
+        size, failed = len(part.digests), len(part.failed)
+        stream.done.append(StoredChunk(size, chunk_digest(part.digests), failed))
         stream.committed = part.end
+        stream.tally.update(made)
         if part.counted:
+            # Each record counts once in a pass: only what failed then and is loaded now moves.
             stream.counted -= size
-        if tally:
+            before = part.stored.failed if part.stored else 0
+            stream.tally[FAILED] += failed - before
+            stream.tally[UNCHANGED] += before - failed
+        else:
             stream.records += size
-            stream.tally.update(tally)
+            stream.tally.update(results)
         self._forward(part)
 
     def truncate(self, part: Part, records: int) -> Part | None:
@@ -176,7 +184,8 @@ class Checkpoint:
         """
         if part.stored or not records:
             return None
-        return Part(part.stream, part.start, part.digests[:records])
+        failed = [position for position in part.failed if position < records]
+        return Part(part.stream, part.start, part.digests[:records], failed=failed)
 
     def drop_stored(self, name: str) -> None:
         """The source ended: forget stored chunks that it doesn't have any more."""
@@ -189,16 +198,6 @@ class Checkpoint:
         for stream in self.streams.values():
             stream.complete = True
 
-    @property
-    def has_moved(self) -> bool:
-        """Whether a stream's own bookmark moved since :meth:`take_moved`."""
-        return bool(self._moved)
-
-    def take_moved(self) -> set[str]:
-        """The streams whose own bookmark moved since this was last asked for."""
-        moved, self._moved = self._moved, set()
-        return moved
-
     def state(self, org_cache: dict[str, str], errors: ErrorsPosition, now: str) -> State:
         """The next STATE line's value; ``seq`` grows by one.
 
@@ -208,14 +207,13 @@ class Checkpoint:
             now: UTC, ISO 8601.
         """
         entry = self.entry
+        self.has_moved = False
         entry.seq += 1
         entry.updated = now
         entry.org_cache = org_cache
         entry.errors = errors
         entry.streams |= {name: stream.entry() for name, stream in self.streams.items()}
-        bookmarks = self._forwarded.get("bookmarks")
-        own = msgspec.to_builtins(entry)
-        return {**self._forwarded, "bookmarks": {**(bookmarks or {}), KEY: own}}
+        return write_entry(self._forwarded, entry)
 
     def _forward(self, part: Part | None = None) -> None:
         """Take over the newest tap state whose records are all committed."""
@@ -234,7 +232,7 @@ class Checkpoint:
         for name, origin in newest.origins.items():
             if origin > self.streams[name].origin:
                 self.streams[name].restart_at(origin, newest.heads.get(name))
-                self._moved.add(name)
+                self.has_moved = True
 
     def _cut(self, part: Part, newest: _Pending | None) -> None:
         """Note the rest of the part for every waiting state that lets the list begin inside it."""
@@ -244,4 +242,5 @@ class Checkpoint:
             origin = pending.origins.get(part.stream, 0)
             if waiting and part.start < origin < part.end:
                 rest = part.digests[origin - part.start :]
-                pending.heads[part.stream] = (len(rest), chunk_digest(rest))
+                failed = sum(part.start + position >= origin for position in part.failed)
+                pending.heads[part.stream] = StoredChunk(len(rest), chunk_digest(rest), failed)

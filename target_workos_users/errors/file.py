@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -11,15 +13,17 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
-from target_workos_users.files import is_intact, private_open, write_all
+from target_workos_users.files import is_intact, private_open, private_replace, write_all
 from target_workos_users.records import numbers
 from target_workos_users.records.parse import show_record
 from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 _QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
+
+_READ_SIZE = 4_096
 
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
@@ -69,26 +73,44 @@ def shown_record(record: Mapping[str, Any]) -> bytes:
     return _encoder.encode(show_record(record))
 
 
+def line_digest(line: bytes) -> str:
+    """What a checkpoint knows a line by: 11 characters."""
+    return urlsafe_b64encode(hashlib.sha256(line).digest()[:8]).rstrip(b"=").decode()
+
+
 class ErrorsFile:
     """Appends lines to an errors file.
 
     Args:
         path: The setting ``errors_path``. Mode 0600.
+
+    Attributes:
+        size: Bytes in it.
+        tail: A digest of its last line; empty if there is none.
     """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.size = 0
+        self.tail = ""
         self._file: IO[bytes] | None = None
+        self._of_this_run = 0
 
-    def open(self, keep: int | None) -> None:
+    def open(self, size: int, tail: str, keep_lines: Callable[[str], bool] | None = None) -> bool:
         """Get ready to append.
 
+        A file is continued only where a checkpoint proves that it is its own: what comes after
+        the line that it knows is cut off, since those records are loaded again. Any other file is
+        renamed, never changed.
+
         Args:
-            keep: How many bytes of the file belong to the checkpoint that the run resumes from:
-                what is after them is cut off, since its records are loaded again. None for a
-                fresh import: an existing file is moved aside. So is one in which no line ends
-                there: another file has taken its place.
+            size: Bytes that belong to the checkpoint; 0 for a fresh import.
+            tail: Digest of the line that ends there.
+            keep_lines: A new pass begins, and the file is renamed too. Its lines go on in the new
+                one if this says so of their stream.
+
+        Returns:
+            Whether it was what the checkpoint says.
 
         Raises:
             SettingsError: The file can't be written.
@@ -97,18 +119,24 @@ class ErrorsFile:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
             end = self._file.seek(0, os.SEEK_END)
-            self.size = min(keep or 0, end)
-            if end and (keep is None or not self._line_ends_at(self.size)):
+            proven = size <= end and tail == self._line_digest(size)
+            size = size if proven else 0
+            if end and (keep_lines or not size):
                 self.close()
-                self._move_aside()
+                aside = self._move_aside()
+                kept = _lines(aside, size, keep_lines) if keep_lines else ()
+                private_replace(self.path, kept, sync=True)
                 self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
-                self.size = 0
-            self._file.truncate(self.size)
+                size = self._file.seek(0, os.SEEK_END)
+            self._file.truncate(size)
+            self._look(size)
+            self._of_this_run = size
         except OSError as error:
             raise SettingsError(
                 f"errors_path: {self.path} can't be written ({error.strerror}). Nothing was "
                 "loaded. Set errors_path to a file in a folder that you may write to."
             ) from None
+        return proven
 
     def append(self, lines: Iterable[dict[str, Any]]) -> None:
         """Write the lines and wait until they are on disk.
@@ -128,6 +156,7 @@ class ErrorsFile:
                 "line covers all that was loaded until then: free the disk and run again."
             ) from None
         self.size += len(content)
+        self.tail = line_digest(content[:-1].rpartition(b"\n")[2])
         self.check()
 
     def check(self) -> None:
@@ -143,17 +172,62 @@ class ErrorsFile:
                 "and run again: the import goes on from the last STATE line."
             )
 
+    def drop_lines(self, is_settled: Callable[[ErrorLine], bool]) -> None:
+        """At the end of a pass: drop what an earlier run wrote of records that came again.
+
+        Args:
+            is_settled: Whether this run looked at the record of a line.
+
+        Raises:
+            OutputError: It can't be written.
+        """
+        if not self._of_this_run or self._file is None:
+            return
+        try:
+            private_replace(self.path, self._lines_but(is_settled), sync=True)
+            self._file.close()
+            self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
+            self._look(self._file.seek(0, os.SEEK_END))
+        except OSError as error:
+            raise OutputError(
+                f"errors_path: {self.path} can't be written ({error.strerror}). Everything is "
+                "loaded; it lists records that were loaded since. Free the disk and run again."
+            ) from None
+        self._of_this_run = 0
+
     def close(self) -> None:
         """Close the file; an empty one stays, as a sign that nothing failed."""
         if self._file:
             self._file.close()
             self._file = None
 
-    def _line_ends_at(self, size: int) -> bool:
-        assert self._file
-        return not size or os.pread(self._file.fileno(), 1, size - 1) == b"\n"
+    def _lines_but(self, is_settled: Callable[[ErrorLine], bool]) -> Iterator[bytes]:
+        """All lines but those of earlier runs whose records came again."""
+        position = 0
+        with self.path.open("rb") as file:
+            for line in file:
+                if position >= self._of_this_run or not is_settled(_decode_line(line)):
+                    yield line
+                position += len(line)
 
-    def _move_aside(self) -> None:
+    def _look(self, size: int) -> None:
+        self.size, self.tail = size, self._line_digest(size)
+
+    def _line_digest(self, size: int) -> str:
+        """Of the line that ends at a position; empty at the start of the file.
+
+        A text that is no digest stands for a position at which no line ends.
+        """
+        assert self._file
+        start, line = size, b""
+        while start and b"\n" not in line[:-1]:
+            start = max(0, start - _READ_SIZE)
+            line = os.pread(self._file.fileno(), size - start, start)
+        if size and not line.endswith(b"\n"):
+            return "no line ends here"
+        return line_digest(line[:-1].rpartition(b"\n")[2]) if size else ""
+
+    def _move_aside(self) -> Path:
         stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         aside = self.path.with_name(f"{self.path.stem}-{stamp}{self.path.suffix}")
         number = 1
@@ -161,6 +235,17 @@ class ErrorsFile:
             number += 1
             aside = self.path.with_name(f"{self.path.stem}-{stamp}-{number}{self.path.suffix}")
         self.path.rename(aside)
+        return aside
+
+
+def _lines(path: Path, size: int, keep: Callable[[str], bool]) -> Iterator[bytes]:
+    """The lines within the first bytes of a file, of some streams."""
+    position = 0
+    with path.open("rb") as file:
+        for line in file:
+            position += len(line)
+            if position <= size and keep(_decode_line(line).stream):
+                yield line
 
 
 class ErrorLine(msgspec.Struct):

@@ -5,24 +5,27 @@ from __future__ import annotations
 import hashlib
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
+from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
+from target_workos_users.loading.memberships import Memberships
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
+from target_workos_users.loading.roles import Roles
+from target_workos_users.loading.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from target_workos_users.api.pacing import Pacer
-    from target_workos_users.checkpoint.state import Entry
+    from target_workos_users.ledger import Ledger
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.records.parse import UserRow
+    from target_workos_users.loading.task import Task
     from target_workos_users.settings.settings import Settings
 
 
@@ -39,8 +42,8 @@ def destination(settings: Settings) -> str:
     return f"{urlsplit(settings.base_url).netloc}#{key}"
 
 
-async def knows_organization(settings: Settings, organization_id: str) -> bool:
-    """Whether an organization exists in the environment that the settings name.
+async def knows(settings: Settings, entity_id: str) -> bool:
+    """Whether an organization or a user exists in the environment that the settings name.
 
     Raises:
         StopRun: WorkOS can't be reached, or refuses the key.
@@ -48,7 +51,9 @@ async def knows_organization(settings: Settings, organization_id: str) -> bool:
     """
     async with AsyncExitStack() as stack:
         api, _ = await _open_api(settings, stack)
-        return await api.get_organization(organization_id) is not None
+        if entity_id.startswith("user_"):
+            return await api.get_user(entity_id) is not None
+        return await api.get_organization(entity_id) is not None
 
 
 async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | None:
@@ -107,34 +112,43 @@ class Connection:
     _stack: AsyncExitStack
 
     @classmethod
-    async def open(cls, settings: Settings, entry: Entry) -> Self:
+    async def open(cls, settings: Settings, ledger: Ledger, org_cache: Mapping[str, str]) -> Self:
         """Get ready; nothing is sent yet.
 
         Args:
             settings: Of the run.
-            entry: The checkpoint: known organizations, and when the import began.
+            ledger: What was done before.
+            org_cache: WorkOS ids of organizations by external id, as the checkpoint has them.
         """
         async with AsyncExitStack() as stack:
             api, transport = await _open_api(settings, stack)
             organizations = OrganizationCache(
-                api, create_missing=settings.create_missing_orgs, state=entry.org_cache
+                api, create_missing=settings.create_missing_orgs, state=org_cache
             )
+            roles = Roles(api, unknown_roles=settings.unknown_roles)
             loader = Loader(
-                api,
-                organizations,
-                existing_users=settings.existing_users,
+                ledger,
+                organizations=organizations,
+                users=Users(
+                    api,
+                    ledger,
+                    existing_users=settings.existing_users,
+                    update_passwords=settings.update_passwords,
+                ),
+                memberships=Memberships(api, organizations, roles),
+                factors=Factors(api),
                 require_membership=settings.require_membership,
-                started_at=datetime.fromisoformat(entry.started),
             )
             queue = LoadQueue(loader.load, concurrency=settings.concurrency)
             return cls(transport, organizations, queue, stack.pop_all())
 
-    def load(self, rows: Iterable[tuple[UserRow, Callable[[Outcome], None]]]) -> None:
+    def load(self, tasks: Iterable[tuple[Task, Callable[[Outcome], None]]]) -> None:
         """Load rows; their organizations are resolved ahead of them."""
-        rows = list(rows)
-        self.organizations.prefetch(row.organization for row, _ in rows if row.organization)
-        for row, done in rows:
-            self.queue.submit(row, done)
+        tasks = list(tasks)
+        named = (task.row.organization for task, _ in tasks)
+        self.organizations.prefetch(filter(None, named))
+        for task, done in tasks:
+            self.queue.submit(task, done)
 
     def stop(self) -> None:
         """Start no row and no retry any more; requests in flight go on."""

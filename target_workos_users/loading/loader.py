@@ -4,67 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError
-from target_workos_users.loading.eventual import LOOKUP_DELAYS
-from target_workos_users.loading.memberships import Memberships, UserGone, is_missing
+from target_workos_users.exceptions import (
+    LOAD_AGAIN,
+    ApiError,
+    ErrorType,
+    RecordError,
+)
+from target_workos_users.ledger import Version
+from target_workos_users.ledger.prints import TOTP
+from target_workos_users.loading.memberships import LoadedMembership, Memberships, UserGone
 from target_workos_users.loading.outcome import Outcome, Tally
-from target_workos_users.loading.users import ExistingUsers, LoadedUser, Users
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-    from target_workos_users.api.workos import WorkOS
+    from target_workos_users.ledger import Ledger
+    from target_workos_users.loading.factors import Factors
     from target_workos_users.loading.organizations import OrganizationCache
-    from target_workos_users.loading.recent_users import RecentUsers
-    from target_workos_users.records.parse import Totp, UserRow
-
-_ENROLL_ATTEMPTS = 4
+    from target_workos_users.loading.task import Task
+    from target_workos_users.loading.users import LoadedUser, Users
 
 
 class Loader:
-    """Loads rows, each on its own; :class:`~.load_queue.LoadQueue` keeps those of a user in order.
+    """Loads rows, each on its own; :class:`~.queue.LoadQueue` keeps those of a user in order.
 
     Repeating a row is harmless: what is there already is found and completed.
 
     Args:
-        api: WorkOS.
+        ledger: Learns what was done.
         organizations: Resolves the organizations that rows name.
-        existing_users: What to do with a user that exists, see :class:`~.users.Users`; its
-            membership and roles are completed in any case.
-        require_membership: Delete a user that a row has just made if its membership can't be
-            made; and make none if its organization can't be resolved.
-        started_at: When the import began, with its time zone; that of the first run if the
-            import was interrupted.
-        recent: The users handled lately.
-        delays: Seconds between look-ups of a user that WorkOS says exists.
+        users: Makes sure of users.
+        memberships: Makes sure of memberships.
+        factors: Enrolls TOTP factors.
+        require_membership: Delete a user that a row has made if its membership can't be made and
+            it has none; and make none if its organization can't be resolved.
     """
 
     def __init__(
         self,
-        api: WorkOS,
-        organizations: OrganizationCache,
+        ledger: Ledger,
         *,
-        existing_users: ExistingUsers,
+        organizations: OrganizationCache,
+        users: Users,
+        memberships: Memberships,
+        factors: Factors,
         require_membership: bool,
-        started_at: datetime,
-        recent: RecentUsers | None = None,
-        delays: Sequence[float] = LOOKUP_DELAYS,
     ) -> None:
-        self._api = api
+        self._ledger = ledger
         self._organizations = organizations
+        self._users = users
+        self._memberships = memberships
+        self._factors = factors
         self._require_membership = require_membership
-        self._users = Users(
-            api,
-            existing_users=existing_users,
-            started_at=started_at,
-            recent=recent,
-            delays=delays,
-        )
-        self._memberships = Memberships(api, organizations, delays=delays)
 
-    async def load(self, row: UserRow) -> Outcome:
-        """Load one row.
+    async def load(self, task: Task) -> Outcome:
+        """Load one row, and tell the ledger.
 
         Returns:
             What became of it, its errors included.
@@ -74,27 +66,32 @@ class Loader:
                 through. The row is unfinished then.
         """
         outcome = Outcome()
+        if task.row.organization is not None:
+            named = task.row.organization
+            outcome.organization = named.external_id or named.id
+        membership: LoadedMembership | None = None
         try:
-            await self._load(row, outcome)
+            membership = await self._load(task, outcome)
         except RecordError as error:
             outcome.errors.append(error)
         outcome.close()
+        self._remember(task, outcome, membership)
         return outcome
 
-    async def _load(self, row: UserRow, outcome: Outcome) -> None:
-        if row.organization is not None:
+    async def _load(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
+        if task.row.organization is not None:
             try:
-                outcome.org_id = await self._organizations.resolve(row.organization)
+                outcome.org_id = await self._organizations.resolve(task.row.organization)
             except RecordError as error:
                 outcome.errors.append(error)
                 if self._require_membership:
-                    return
+                    return None
         try:
-            await self._load_user(row, outcome)
+            return await self._load_user(task, outcome)
         except UserGone:
-            self._users.forget(row.email)
+            self._users.forget(task.row.email)
             try:
-                await self._load_user(row, outcome)
+                return await self._load_user(task, outcome)
             except UserGone as error:
                 raise RecordError(
                     ErrorType.USER_CREATE,
@@ -103,69 +100,91 @@ class Loader:
                     retryable=True,
                 ) from error
 
-    async def _load_user(self, row: UserRow, outcome: Outcome) -> None:
-        user = await self._users.ensure(row, outcome)
+    async def _load_user(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
+        user = await self._users.ensure(task, outcome)
         outcome.user_id, outcome.result = user.id, user.result
-        if row.organization is not None and outcome.org_id is not None:
+        membership = None
+        if task.row.organization is not None and outcome.org_id is not None:
             try:
-                await self._memberships.ensure(
-                    row, row.organization, user, outcome, look_first=self._users.look_first
+                membership = await self._memberships.ensure(
+                    task,
+                    task.row.organization,
+                    user,
+                    outcome,
+                    look_first=self._users.look_first,
                 )
             except RecordError as error:
                 outcome.errors.append(error)
-                if self._require_membership and user.created_here:
-                    await self._delete(row, user, outcome)
-                    return
-        if row.totp is not None:
-            await self._enroll(row.totp, user, outcome)
+                if self._require_membership and await self._take_back(task, user, outcome, error):
+                    return None
+        await self._enroll(task, user, outcome)
+        if not user.person.settled:
+            user.person.settled = True
+            self._users.keep(user.person)
+        return membership
 
-    async def _delete(self, row: UserRow, user: LoadedUser, outcome: Outcome) -> None:
-        """Take back the user that this row made (require_membership)."""
-        self._users.forget(row.email)
+    async def _take_back(
+        self, task: Task, user: LoadedUser, outcome: Outcome, error: RecordError
+    ) -> bool:
+        """Delete the user of a record without a membership, if that can harm nobody.
+
+        Returns:
+            Whether the user is gone.
+        """
         try:
-            await self._api.delete_user(user.id)
-        except ApiError as error:
+            gone = await self._users.take_back(task.row, user)
+        except ApiError as failure:
             outcome.errors.append(
-                error.as_record_error(
+                failure.as_record_error(
                     ErrorType.USER_CREATE,
-                    f"the user has no membership, which require_membership demands, and could "
-                    f"not be deleted again: {error}; delete it in WorkOS",
+                    "the user has no membership, which require_membership demands, and could "
+                    f"not be deleted again: {failure}; delete it in WorkOS",
                 )
             )
-        else:
+            return False
+        if gone:
             outcome.tallies.append(Tally.USERS_DELETED)
             outcome.user_id = None
+        else:
+            error.message += " (The user stays: it isn't certain that this record made it.)"
+        return gone
 
-    async def _enroll(self, totp: Totp, user: LoadedUser, outcome: Outcome) -> None:
-        """Enroll the TOTP factor, unless the user has one: WorkOS would add a second."""
-        try:
-            if not user.fresh and await self._has_totp(user):
-                outcome.tallies.append(Tally.FACTORS_EXISTING)
-                return
-            await self._enroll_once(totp, user)
-            outcome.tallies.append(Tally.FACTORS)
-        except ApiError as error:
-            if is_missing(error, user.id):
-                raise UserGone(str(error)) from error
-            outcome.errors.append(error.as_record_error(ErrorType.TOTP_ENROLL))
+    async def _enroll(self, task: Task, user: LoadedUser, outcome: Outcome) -> None:
+        totp, person = task.row.totp, user.person
+        if totp is None or person.held.get(TOTP) == task.prints[TOTP]:
+            return
+        if not user.first and task.before is None:
+            outcome.remarks.append("conflicting totp_secret")
+            outcome.tallies.append(Tally.CONFLICTS)
+        elif await self._factors.enroll(totp, user, outcome):
+            person.held[TOTP] = task.prints[TOTP]
+            self._users.keep(person)
 
-    async def _enroll_once(self, totp: Totp, user: LoadedUser) -> None:
-        """Enroll; where it is open whether that worked, look before trying again."""
-        for attempts_left in reversed(range(_ENROLL_ATTEMPTS)):
-            try:
-                await self._api.enroll_totp(
-                    user.id, secret=totp.secret, issuer=totp.issuer, user=totp.user
-                )
-            except ApiError as error:
-                if not error.ambiguous:
-                    raise
-                if await self._has_totp(user):
-                    return
-                if not attempts_left:
-                    raise
-            else:
-                return
-
-    async def _has_totp(self, user: LoadedUser) -> bool:
-        factors = await self._api.list_auth_factors(user.id)
-        return any(factor.get("type") == "totp" for factor in factors)
+    def _remember(self, task: Task, outcome: Outcome, membership: LoadedMembership | None) -> None:
+        failed_user = outcome.user_id is None or any(
+            error.error_type is ErrorType.USER_UPDATE for error in outcome.errors
+        )
+        before = task.before
+        if membership is None and before and before.organization_id == outcome.org_id:
+            membership = LoadedMembership(
+                before.membership_id, before.membership_made, before.roles, before.inactive
+            )
+        version = Version(
+            digest=task.digest,
+            done=not outcome.errors,
+            organization_id=outcome.org_id,
+            membership_id=membership.id if membership else None,
+            membership_made=bool(membership and membership.made),
+            roles=membership.roles if membership else (),
+            inactive=bool(membership and membership.inactive),
+            prints=task.prints_before | ({} if failed_user else task.prints),
+        )
+        self._ledger.settle(
+            task.identity,
+            version,
+            stream=task.stream,
+            number=task.number,
+            email=task.row.email,
+            replaces=before,
+            error=" ".join(error.error_type for error in outcome.errors) or None,
+        )

@@ -4,38 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from target_workos_users.loading.recent_users import FIELDS
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from target_workos_users.exceptions import RecordError
 
-_CONFLICTING = "conflicting_"
-
-REMARKS: Mapping[str, str] = MappingProxyType(
-    {
-        f"{_CONFLICTING}{column}": f"rows of one email differ in {column}; the first row's holds"
-        for column in FIELDS
-    }
-)
-"""What a remark of an outcome means: the text to warn with, once a run."""
+REMARKS = {
+    "conflicting": "rows of one email differ in {}; the first row's value holds",
+    "password_left": "the source has passwords of users that this import didn't make, or that may "
+    "have changed them since: they were left as they are (update_passwords)",
+    "role_ignored": "records have roles that WorkOS doesn't know; they were left out "
+    "(unknown_roles)",
+    "status_left": "memberships that this import didn't make are active, though the source says "
+    "inactive; they were left so",
+}
+"""What a remark of an outcome means: the text to warn with, once a run. It may have a detail."""
 
 
 class Result(StrEnum):
-    """What became of a record's user; each record has exactly one.
-
-    ``existing`` users were found in WorkOS: from before the import, from a part of it that was
-    interrupted, or from an earlier row so long ago that it isn't remembered.
-    """
+    """What became of a record's user; each record has exactly one."""
 
     CREATED = "created"
-    EXISTING = "existing"
+    EXISTING = "existing"  # found in WorkOS
     UPDATED = "updated"
-    MERGED = "merged"  # an earlier row of this run had the same email
+    MERGED = "merged"  # an earlier row or run of this import had the same email
+    UNCHANGED = "unchanged"  # loaded before, as the ledger or the checkpoint knows
     FAILED = "failed"  # the record has an error; its user may be in WorkOS all the same
 
 
@@ -45,9 +38,12 @@ class Tally(StrEnum):
     USERS_CREATED = "users_created"
     USERS_UPDATED = "users_updated"
     USERS_DELETED = "users_deleted"  # require_membership
+    PASSWORDS_LEFT = "passwords_left"
     MEMBERSHIPS = "memberships"  # made by this record
     MEMBERSHIPS_EXISTING = "memberships_existing"
     MEMBERSHIPS_REACTIVATED = "memberships_reactivated"  # were inactive
+    MEMBERSHIPS_DEACTIVATED = "memberships_deactivated"  # the record says so
+    ROLES_ASSIGNED = "roles_assigned"  # with a membership made by this record
     ROLES_ADDED = "roles_added"  # to an existing membership
     FACTORS = "factors"  # TOTP factors enrolled
     FACTORS_EXISTING = "factors_existing"
@@ -60,11 +56,12 @@ class Outcome:
 
     Attributes:
         result: What became of its user.
-        tallies: What else is to be counted, fit for ``Counter.update``.
+        tallies: What else is to be counted.
         errors: Each is a line in errors.jsonl; a record with any is ``failed``.
-        remarks: Keys of ``REMARKS`` that this record gives cause for.
+        remarks: Keys of ``REMARKS`` that this record gives cause for; a detail after a space.
         user_id: The WorkOS user, if there is one.
         org_id: The WorkOS organization, if the record has one that could be resolved.
+        organization: How the source names that organization.
     """
 
     result: Result = Result.FAILED
@@ -73,13 +70,12 @@ class Outcome:
     remarks: list[str] = field(default_factory=list)
     user_id: str | None = None
     org_id: str | None = None
+    organization: str | None = None
 
     def close(self) -> None:
         """Make ``result`` agree with ``errors``, and give each error the ids that it lacks."""
         if self.errors:
             self.result = Result.FAILED
-        if any(kind.startswith(_CONFLICTING) for kind in self.remarks):
-            self.tallies.append(Tally.CONFLICTS)
         for error in self.errors:
             error.user_id = error.user_id or self.user_id
             error.org_id = error.org_id or self.org_id

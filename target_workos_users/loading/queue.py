@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.records.parse import UserRow
+    from target_workos_users.loading.task import Task
 
-    Entry = tuple[UserRow, Callable[[Outcome], None]]
+    Entry = tuple[Task, Callable[[Outcome], None]]
 
 
 class LoadQueue:
@@ -32,7 +32,7 @@ class LoadQueue:
             programming error); no row starts after it.
     """
 
-    def __init__(self, load: Callable[[UserRow], Awaitable[Outcome]], *, concurrency: int) -> None:
+    def __init__(self, load: Callable[[Task], Awaitable[Outcome]], *, concurrency: int) -> None:
         self.failure: Exception | None = None
         self._load = load
         self._concurrency = concurrency
@@ -42,15 +42,15 @@ class LoadQueue:
         self._stopping = False
         self._halted = asyncio.Event()
 
-    def submit(self, row: UserRow, done: Callable[[Outcome], None]) -> None:
+    def submit(self, task: Task, done: Callable[[Outcome], None]) -> None:
         """Queue a row.
 
         Args:
-            row: The row.
+            task: The row.
             done: Called with the outcome once the row is finished. A row that the queue stops
                 before, or cuts off, has no outcome: it isn't called.
         """
-        self._ready.append((row, done))
+        self._ready.append((task, done))
         if len(self._workers) < self._concurrency and not self._stopping:
             self._workers.add(asyncio.create_task(self._work()))
 
@@ -110,18 +110,18 @@ class LoadQueue:
         """The next row whose email isn't in flight; from now on it is."""
         while self._ready and not self._stopping:
             entry = self._ready.popleft()
-            behind = self._behind.get(entry[0].email)
+            behind = self._behind.get(entry[0].row.email)
             if behind is None:
-                self._behind[entry[0].email] = deque()
+                self._behind[entry[0].row.email] = deque()
                 return entry
             behind.append(entry)
         return None
 
-    async def _load_user(self, row: UserRow, done: Callable[[Outcome], None]) -> None:
+    async def _load_user(self, task: Task, done: Callable[[Outcome], None]) -> None:
         """Load the row and those that have come to wait behind it."""
-        email = row.email
-        done(await self._load(row))
+        email = task.row.email
+        done(await self._load(task))
         while (behind := self._behind[email]) and not self._stopping:
-            row, done = behind.popleft()
-            done(await self._load(row))
+            task, done = behind.popleft()
+            done(await self._load(task))
         del self._behind[email]

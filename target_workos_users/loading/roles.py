@@ -1,75 +1,113 @@
-"""The roles that a record asks for, and which of them WorkOS doesn't take."""
+"""The roles that a record asks for, and which of them WorkOS knows."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Literal
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError
+from target_workos_users.loading.lru import LruDict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.outcome import Outcome
 
+UnknownRoles = Literal["fail", "ignore"]
 
-class RoleRequest:
-    """Roles asked for, besides those held, and which of them WorkOS doesn't take.
+_MOST_ORGANIZATIONS = 1_000
+_SECONDS_TO_LOOK_AGAIN = 30.0
+
+
+class Roles:
+    """The roles of each organization, read before its first membership is made.
+
+    A membership that is made without its role would get WorkOS's default role (OpenAPI spec),
+    which the source doesn't give: so a role that isn't known makes no membership, or one with
+    those that are.
 
     Args:
-        wanted: Slugs that are asked for.
-        held: Slugs that the membership has.
-
-    Attributes:
-        held: As given.
-        sent: Slugs of the latest attempt.
+        api: WorkOS.
+        unknown_roles: The setting.
     """
 
-    def __init__(self, wanted: Sequence[str], held: Sequence[str] = ()) -> None:
-        self.held = held
-        self.sent: list[str] = []
-        self._wanted = list(wanted)
-        self._left_out: list[str] = []
-        self._unknown: list[str] = []
-        self._refusal: ApiError | None = None
+    def __init__(self, api: WorkOS, *, unknown_roles: UnknownRoles) -> None:
+        self._api = api
+        self._unknown_roles = unknown_roles
+        self._asked: LruDict[str, tuple[float, asyncio.Task[frozenset[str] | None]]] = LruDict(
+            _MOST_ORGANIZATIONS
+        )
 
-    def to_send(self, *, multiple: bool) -> list[str]:
-        """The roles of the next attempt; one of them, if the environment takes no more."""
-        room = len(self._wanted) if multiple else 1 - min(1, len(self.held))
-        self._left_out = self._wanted[room:]
-        self.sent = [*self.held, *self._wanted[:room]]
-        return self.sent
+    async def known(
+        self, wanted: Sequence[str], organization_id: str, outcome: Outcome
+    ) -> list[str]:
+        """Those of the roles that WorkOS knows.
 
-    def drop_unknown(self, refusal: ApiError) -> bool:
-        """Drop the roles that the refusal names, or all if it names none; False if none is left."""
-        sent = [slug for slug in self._wanted if slug not in self._left_out]
-        unknown = [slug for slug in sent if f"'{slug}'" in refusal.message] or sent
-        self._refusal = refusal
-        self._unknown += unknown
-        self._wanted = [slug for slug in self._wanted if slug not in unknown]
-        return bool(unknown)
+        Raises:
+            RecordError: ``role_assignment``: one isn't known, and that isn't to be ignored.
+        """
+        if not wanted:
+            return []
+        roles = await self._roles_of(organization_id, wanted)
+        unknown = [] if roles is None else [slug for slug in wanted if slug not in roles]
+        return self.without(unknown, wanted, outcome) if unknown else list(wanted)
 
-    def report(self, outcome: Outcome) -> None:
-        """Add an error for the unknown roles, and one for those too many."""
-        if self._unknown and self._refusal is not None:
-            outcome.errors.append(
-                self._refusal.as_record_error(
-                    ErrorType.ROLE_ASSIGNMENT,
-                    f"role_slugs {_listed(self._unknown)} not assigned: {self._refusal}; create "
-                    "the role in WorkOS, or correct the column, and "
-                    f"{LOAD_AGAIN}",
-                )
-            )
-        if self._left_out:
-            outcome.errors.append(
-                RecordError(
-                    ErrorType.ROLE_ASSIGNMENT,
-                    f"role_slugs {_listed(self._left_out)} not assigned: this WorkOS environment "
-                    "has multiple roles off, so the membership has one only; switch them on in "
-                    f"WorkOS, and {LOAD_AGAIN}",
-                    workos_code="multiple_roles_not_enabled",
-                )
-            )
+    def without(
+        self,
+        unknown: Collection[str],
+        wanted: Iterable[str],
+        outcome: Outcome,
+        refusal: ApiError | None = None,
+    ) -> list[str]:
+        """What is left to be given when some roles aren't known.
+
+        Args:
+            unknown: Roles that WorkOS doesn't know.
+            wanted: What was asked for.
+            outcome: Takes a remark.
+            refusal: WorkOS's answer that says so, if it was sent.
+
+        Raises:
+            RecordError: ``role_assignment``: it isn't to be ignored, or nothing is left.
+        """
+        left = [slug for slug in wanted if slug not in unknown]
+        if self._unknown_roles == "ignore" and left:
+            outcome.remarks.append("role_ignored")
+            return left
+        why = (
+            "(without any, unknown_roles ignored, the user would get WorkOS's default role)"
+            if self._unknown_roles == "ignore"
+            else 'or set unknown_roles to "ignore" to do without it'
+        )
+        message = (
+            f"role_slugs {listed(unknown)}: no such role in this WorkOS environment"
+            f"{f' ({refusal})' if refusal else ''}, so there is no membership; create the role, "
+            f"or correct the column, {why}; {LOAD_AGAIN}"
+        )
+        if refusal:
+            raise refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
+        raise RecordError(ErrorType.ROLE_ASSIGNMENT, message)
+
+    async def _roles_of(self, organization_id: str, wanted: Sequence[str]) -> frozenset[str] | None:
+        """The slugs of an organization's roles; None if WorkOS doesn't tell."""
+        now = asyncio.get_running_loop().time()
+        if asked := self._asked.use(organization_id):
+            roles = await asyncio.shield(asked[1])
+            if roles is None or roles.issuperset(wanted) or now - asked[0] < _SECONDS_TO_LOOK_AGAIN:
+                return roles
+        task = asyncio.create_task(self._ask(organization_id))
+        self._asked[organization_id] = now, task
+        return await asyncio.shield(task)
+
+    async def _ask(self, organization_id: str) -> frozenset[str] | None:
+        try:
+            found = await self._api.list_organization_roles(organization_id)
+        except ApiError:
+            return None  # the key may not, say: then the answer to the membership tells
+        return frozenset(str(role.get("slug")) for role in found)
 
 
-def _listed(slugs: Sequence[str]) -> str:
+def listed(slugs: Iterable[str]) -> str:
+    """Slugs in words."""
     return ", ".join(repr(slug) for slug in slugs)

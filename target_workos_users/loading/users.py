@@ -1,28 +1,38 @@
-"""A row's user: created, or found and left, updated or refused."""
+"""A row's user: created, or found and completed, updated or refused."""
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.ledger import Made, Person
+from target_workos_users.ledger.prints import EMAIL_VERIFIED, PASSWORD, TOTP, column_of, pick
+from target_workos_users.loading.changes import (
+    COMPARED,
+    Changes,
+    UpdatePasswords,
+    changes,
+    differences,
+)
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.outcome import Outcome, Result, Tally
-from target_workos_users.loading.recent_users import LatestUsers, RecentUsers
-from target_workos_users.loading.updates import differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_workos_users.api.workos import WorkOS
+    from target_workos_users.ledger import Ledger
+    from target_workos_users.loading.task import Task
     from target_workos_users.records.parse import UserRow
 
 ExistingUsers = Literal["keep", "update", "fail"]
 User = dict[str, Any]
 
 _EXISTS = (Reason.EMAIL_EXISTS, Reason.EXTERNAL_ID_EXISTS, Reason.USER_EXISTS)
-_CLOCK_SKEW = timedelta(minutes=1)
+_SECRETS = ("password", "password_hash", "password_hash_type", "password_salt_position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,54 +40,56 @@ class LoadedUser:
     """The user of a row.
 
     Attributes:
-        id: The WorkOS id.
+        person: What the ledger knows of it now.
         result: What became of it.
-        created_here: This row made it, for certain: it may be deleted again.
         fresh: WorkOS answered this row's create: it has no membership and no factor yet.
+        first: No earlier row gave anything of the user but its email.
     """
 
-    id: str
+    person: Person
     result: Result
-    created_here: bool = False
     fresh: bool = False
+    first: bool = True
+
+    @property
+    def id(self) -> str:
+        """The WorkOS id."""
+        return self.person.user_id or ""
 
 
 class Users:
     """Makes sure that the user of a row is in WorkOS.
 
-    A fresh user costs one request, a further row of a recent one none. A user that exists costs a
-    refused create and a look-up; where more than half of the latest users existed, the look-up
-    comes first, since reads have a budget of their own.
+    A new user costs one request, one that the ledger knows none, unless the row changes it. A user
+    that exists costs a refused create and a look-up; where more than half of the latest users
+    existed, the look-up comes first, since reads have a budget of their own.
 
-    Which users are this import's own matters where a part of it was cut off: one found with a
-    ``created_at`` since ``started_at`` is never refused by ``fail`` (a minute of clock skew is
-    allowed for) nor changed by ``update``, so that the first row's fields stay. A user whose
-    create was answered by "exists already", but only after an earlier attempt of the same request
-    had been lost, is taken as created unless it is older than that.
+    Whether this import made a user is known from the ledger, or from WorkOS's answer to this run's
+    create; never from dates. A create whose answer was lost, and then "exists", may have been
+    somebody else's: such a user is never deleted, nor its password written.
 
     Args:
         api: WorkOS.
+        ledger: What was done before.
         existing_users: What to do with a user that exists: ``keep`` its fields, ``update`` those
             that differ, or ``fail`` the record.
-        started_at: When the import began, with its time zone; that of the first run if the
-            import was interrupted.
-        recent: The users handled lately.
+        update_passwords: With ``update``: which passwords may be written anew.
         delays: Seconds between look-ups of a user that WorkOS says exists.
     """
 
     def __init__(
         self,
         api: WorkOS,
+        ledger: Ledger,
         *,
         existing_users: ExistingUsers,
-        started_at: datetime,
-        recent: RecentUsers | None = None,
+        update_passwords: UpdatePasswords = "changed",
         delays: Sequence[float] = LOOKUP_DELAYS,
     ) -> None:
         self._api = api
+        self._ledger = ledger
         self._existing_users = existing_users
-        self._started_at = started_at
-        self._recent = recent or RecentUsers()
+        self._update_passwords = update_passwords
         self._delays = delays
         self._latest = LatestUsers()
 
@@ -86,90 +98,212 @@ class Users:
         """Whether most of the latest users existed: look before you create."""
         return self._latest.mostly_existed
 
-    async def ensure(self, row: UserRow, outcome: Outcome) -> LoadedUser:
+    async def ensure(self, task: Task, outcome: Outcome) -> LoadedUser:
         """The user of the row.
 
         Args:
-            row: The row.
+            task: The row, and what is known of it.
             outcome: Takes the tallies, the remarks, and a ``user_update`` error.
 
         Raises:
             RecordError: ``user_create``: there is no user to go on with.
         """
-        known = self._recent.recall(row)
-        if known is not None:
-            user_id, conflicts = known
-            outcome.remarks += (f"conflicting_{name}" for name in conflicts)
-            return LoadedUser(user_id, Result.MERGED)
-        found = await self._find_by_email(row) if self.look_first else None
-        if found is not None:
-            self._latest.add(existed=True)
-            user = await self._settle(row, found, outcome)
-        else:
-            user = await self._create(row, outcome)
-        self._recent.remember(row, user.id)
-        return user
+        person = self._ledger.person(task.row.email)
+        if person is not None and person.user_id is not None and not person.current:
+            person = await self._verify(task.row, person)
+        if person is None or person.user_id is None:
+            return await self._create_or_find(task, person, outcome)
+        if self._existing_users == "fail" and person.made is Made.NO:
+            raise _refused(task.row, person.user_id)
+        return await self._complete(task, person, outcome)
+
+    def keep(self, person: Person) -> None:
+        """Remember what is known of a user now."""
+        self._ledger.keep(person)
 
     def forget(self, email: str) -> None:
         """The user was deleted in WorkOS; a further row creates it again."""
-        self._recent.forget(email)
+        self._ledger.keep(Person(email))
 
-    async def _create(self, row: UserRow, outcome: Outcome) -> LoadedUser:
-        try:
-            user = await self._api.create_user(row.fields)
-        except ApiError as error:
-            if error.reason not in _EXISTS and not error.ambiguous:
-                raise error.as_record_error(ErrorType.USER_CREATE) from error
-            return await self._recover(row, error, outcome)
+    async def take_back(self, row: UserRow, user: LoadedUser) -> bool:
+        """Delete a user without a membership, if that can harm nobody.
+
+        It can if it isn't certain that this record made the user, if another record has used it
+        since, or the user herself, or if it has a membership of any status.
+
+        Returns:
+            Whether the user is gone.
+
+        Raises:
+            ApiError: WorkOS answered with an error.
+        """
+        if user.person.made is not Made.YES or user.person.settled:
+            return False
+        if not user.fresh:
+            found = await self._api.find_user_by_email(row.email)
+            if found is None or found.get("last_sign_in_at"):
+                return found is None
+        if await self._api.list_memberships(user_id=user.id):
+            return False
+        await self._api.delete_user(user.id)
+        self.forget(row.email)
+        return True
+
+    # A user that the ledger doesn't know
+
+    async def _create_or_find(
+        self, task: Task, person: Person | None, outcome: Outcome
+    ) -> LoadedUser:
+        row = task.row
+        attempted = person is not None and person.made is Made.ATTEMPTED
+        found = await self._find_by_email(row) if attempted or self.look_first else None
+        made = Made.ATTEMPTED if attempted else Made.NO
+        if found is None:
+            self._ledger.attempt(row.email)
+            await asyncio.sleep(0)  # the ledger commits that before the request is sent
+            try:
+                user = await self._api.create_user(row.fields)
+            except ApiError as error:
+                if error.reason not in _EXISTS and not error.ambiguous:
+                    self.forget(row.email)
+                    raise error.as_record_error(ErrorType.USER_CREATE) from error
+                found = await self._find(row, error)
+                made = Made.ATTEMPTED if error.ambiguous else made
+                if error.ambiguous:
+                    outcome.tallies.append(Tally.USERS_CREATED)
+            else:
+                return self._made(task, user, outcome)
+        self._latest.add(existed=made is Made.NO)
+        return await self._settle(task, found, made, outcome)
+
+    def _made(self, task: Task, user: User, outcome: Outcome) -> LoadedUser:
         self._latest.add(existed=False)
         outcome.tallies.append(Tally.USERS_CREATED)
-        return LoadedUser(user["id"], Result.CREATED, created_here=True, fresh=True)
+        held = {slot: value for slot, value in task.prints.items() if slot != TOTP}
+        external_id = task.row.fields.get("external_id")
+        person = Person(task.row.email, user["id"], external_id, Made.YES, current=True, held=held)
+        self._ledger.keep(person)
+        return LoadedUser(person, Result.CREATED, fresh=True)
 
-    async def _recover(self, row: UserRow, error: ApiError, outcome: Outcome) -> LoadedUser:
-        """The user exists, or an answer was lost and it may."""
-        found = await self._find(row, error)
-        if error.ambiguous and self._since_start(found, or_unknown=True, skew=_CLOCK_SKEW):
-            outcome.tallies.append(Tally.USERS_CREATED)
-            created_here = self._since_start(found)
-            return LoadedUser(found["id"], Result.CREATED, created_here=created_here)
-        self._latest.add(existed=True)
-        return await self._settle(row, found, outcome)
-
-    async def _settle(self, row: UserRow, found: User, outcome: Outcome) -> LoadedUser:
+    async def _settle(self, task: Task, found: User, made: Made, outcome: Outcome) -> LoadedUser:
         """Do with a user that exists what ``existing_users`` says."""
-        if self._existing_users == "update":
-            return await self._update(row, found, outcome)
-        if self._existing_users == "fail" and not self._since_start(found, skew=_CLOCK_SKEW):
-            raise RecordError(
-                ErrorType.USER_CREATE,
-                f"a user with the email {row.email} exists already, and existing_users is "
-                '"fail": set it to "keep" or "update" to complete such users',
-                user_id=found["id"],
-            )
-        return LoadedUser(found["id"], Result.EXISTING)
+        row = task.row
+        if self._existing_users == "fail" and made is Made.NO:
+            self.forget(row.email)
+            raise _refused(row, found["id"])
+        differing = differences(found, row.fields)
+        update = self._updates(task) and made is Made.NO
+        body = dict(differing) if update else {}
+        if update and self._update_passwords == "always":
+            body |= {name: row.fields[name] for name in _SECRETS if name in row.fields}
+        sent = bool(body) and await self._update(row, found["id"], body, outcome)
+        person = Person(row.email, found["id"], row.fields.get("external_id"), made, current=True)
+        person.settled = True
+        unlike = self._ledger.fingerprinter.prints({} if sent else differing)
+        for slot, value in task.prints.items():
+            if slot == PASSWORD:
+                known = sent and any(name in body for name in _SECRETS)
+            else:
+                known = slot not in unlike
+            if slot != TOTP:
+                (person.held if known else person.seen)[slot] = value
+        if PASSWORD in person.seen and (update or (made is Made.ATTEMPTED and differing)):
+            self._leave_password(outcome)
+        self._ledger.keep(person)
+        created = Tally.USERS_CREATED in outcome.tallies
+        result = Result.UPDATED if sent else Result.CREATED if created else Result.EXISTING
+        return LoadedUser(person, result)
 
-    async def _update(self, row: UserRow, found: User, outcome: Outcome) -> LoadedUser:
-        changes = differences(found, row.fields)
-        if changes and self._since_start(found):
-            outcome.remarks += (f"conflicting_{name}" for name in changes if name in found)
-            changes = {}
-        if not changes:
-            return LoadedUser(found["id"], Result.EXISTING)
+    # A user that it knows
+
+    async def _verify(self, row: UserRow, person: Person) -> Person | None:
+        """Look whether a user that was known before a reset is still there."""
+        found = await self._find_by_email(row)
+        if found is None:
+            self.forget(row.email)
+            return None
+        if found["id"] != person.user_id:
+            person = Person(row.email, found["id"], settled=True)
+        person.current = True
+        self._ledger.keep(person)
+        return person
+
+    async def _complete(self, task: Task, person: Person, outcome: Outcome) -> LoadedUser:
+        """Move what the row changed, fill what is blank, and leave the rest."""
+        row = task.row
+        before = task.prints_before
+        todo = changes(
+            person,
+            _without_unverified(task),
+            before,
+            update=self._updates(task),
+            passwords=self._update_passwords,
+        )
+        first = not (person.settled and (person.held or person.seen))
+        slots = set(todo.write)
+        if todo.needs_look:
+            user = await self._find_by_email(row)
+            if user is not None:
+                slots |= self._those_to_send(todo, before, user)
+                todo.password_left |= PASSWORD in todo.fill - slots
+        if todo.left:
+            outcome.tallies.append(Tally.CONFLICTS)
+            outcome.remarks += (f"conflicting {column_of(slot)}" for slot in todo.left)
+        if todo.password_left:
+            self._leave_password(outcome)
+        sent = bool(slots) and await self._update(
+            row, person.user_id or "", pick(row.fields, slots), outcome
+        )
+        written = {slot: task.prints[slot] for slot in slots if sent}
+        person.held |= written
+        known = person.held.keys() | slots | {TOTP}
+        person.seen |= {slot: value for slot, value in task.prints.items() if slot not in known}
+        for slot in written:
+            person.seen.pop(slot, None)
+        person.external_id = person.external_id or row.fields.get("external_id")
+        self._ledger.keep(person)
+        result = Result.MERGED if person.recent else Result.EXISTING
+        return LoadedUser(person, Result.UPDATED if sent else result, first=first)
+
+    def _those_to_send(self, todo: Changes, before: dict[int, int], user: User) -> set[int]:
+        """Of the changes that depend on what WorkOS has, those that may be sent."""
+        theirs = self._ledger.fingerprinter.prints(_fields_of(user))
+        slots = {slot for slot in todo.swap if theirs.get(slot) == before[slot]}
+        slots |= {slot for slot in todo.fill - {PASSWORD} if slot not in theirs}
+        if PASSWORD in todo.fill and user.get("last_sign_in_at") is None:
+            slots.add(PASSWORD)
+        return slots
+
+    async def _update(
+        self, row: UserRow, user_id: str, body: dict[str, Any], outcome: Outcome
+    ) -> bool:
         try:
-            await self._api.update_user(found["id"], changes)
+            await self._api.update_user(user_id, body)
         except ApiError as error:
-            outcome.errors.append(await self._update_error(row, found, error))
-            return LoadedUser(found["id"], Result.EXISTING)
+            outcome.errors.append(await self._update_error(row, user_id, error))
+            return False
         outcome.tallies.append(Tally.USERS_UPDATED)
-        return LoadedUser(found["id"], Result.UPDATED)
+        return True
 
-    async def _update_error(self, row: UserRow, found: User, error: ApiError) -> RecordError:
-        if error.reason is Reason.EXTERNAL_ID_EXISTS:
+    async def _update_error(self, row: UserRow, user_id: str, error: ApiError) -> RecordError:
+        if error.reason is Reason.EXTERNAL_ID_EXISTS and "external_id" in row.fields:
             holder = await self._find_by_external_id(row)
             if holder is not None:
-                message = _conflict(row, found, holder)
+                message = _conflict(row, user_id, holder)
                 return error.as_record_error(ErrorType.USER_UPDATE, message)
         return error.as_record_error(ErrorType.USER_UPDATE)
+
+    def _updates(self, task: Task) -> bool:
+        """Whether fields may be updated; not those of a record that is proven to be unchanged."""
+        unknown = task.proven and task.before is None
+        return self._existing_users == "update" and not unknown
+
+    @staticmethod
+    def _leave_password(outcome: Outcome) -> None:
+        outcome.tallies.append(Tally.PASSWORDS_LEFT)
+        outcome.remarks.append("password_left")
+
+    # Look-ups
 
     async def _find(self, row: UserRow, error: ApiError) -> User:
         """The user that a create clashed with; ``error`` is the clash, or a lost answer.
@@ -186,7 +320,9 @@ class Users:
             ):
                 holder = await self._find_by_external_id(row)
                 if holder and str(holder.get("email") or "").lower() != row.email:
-                    raise error.as_record_error(ErrorType.USER_CREATE, _conflict(row, user, holder))
+                    user_id = user["id"] if user else None
+                    message = _conflict(row, user_id, holder)
+                    raise error.as_record_error(ErrorType.USER_CREATE, message)
                 return user or holder
             return user
 
@@ -215,19 +351,31 @@ class Users:
         except ApiError as error:
             raise _lookup_error("external_id", error) from error
 
-    def _since_start(
-        self, user: User, *, or_unknown: bool = False, skew: timedelta = timedelta()
-    ) -> bool:
-        """Whether the user was created after the import began."""
-        try:
-            created_at = datetime.fromisoformat(user["created_at"])
-            return created_at >= self._started_at - skew
-        except (KeyError, TypeError, ValueError):
-            return or_unknown
+
+def _without_unverified(task: Task) -> dict[int, int]:
+    """A row's fingerprints, but for an email that isn't verified: WorkOS can't unverify one."""
+    if task.row.fields.get("email_verified") is not False:
+        return task.prints
+    return {slot: value for slot, value in task.prints.items() if slot != EMAIL_VERIFIED}
 
 
-def _conflict(row: UserRow, user: User | None, holder: User) -> str:
-    own_id = f" ({user['id']})" if user is not None else ""
+def _fields_of(user: User) -> dict[str, Any]:
+    """What WorkOS has of a user, as a row would give it; blanks left out."""
+    fields = {name: user[name] for name in COMPARED if user.get(name)}
+    return fields | {"metadata": user.get("metadata") or {}}
+
+
+def _refused(row: UserRow, user_id: str) -> RecordError:
+    return RecordError(
+        ErrorType.USER_CREATE,
+        f"a user with the email {row.email} exists already, and existing_users is "
+        '"fail": set it to "keep" or "update" to complete such users',
+        user_id=user_id,
+    )
+
+
+def _conflict(row: UserRow, user_id: str | None, holder: User) -> str:
+    own_id = f" ({user_id})" if user_id is not None else ""
     owner = holder.get("email") or "another user"
     return (
         f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, "

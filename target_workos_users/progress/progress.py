@@ -15,10 +15,9 @@ from singer_sdk import metrics
 
 from target_workos_users.loading import outcome
 from target_workos_users.progress import wording
-from target_workos_users.progress.counts import Counts
+from target_workos_users.progress.counting import Counting
 from target_workos_users.progress.pace import Pace
-from target_workos_users.progress.summary import write_summary
-from target_workos_users.progress.summary_counts import summarize
+from target_workos_users.progress.summary import Records, write_summary
 from target_workos_users.progress.summary_text import print_table, summary_lines
 from target_workos_users.progress.timeline import ChunkLine, Timeline, path_beside
 from target_workos_users.progress.totals import Total
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
+    from target_workos_users.api.statistics import TransportStats
+    from target_workos_users.checkpoint.chunks import Record
     from target_workos_users.checkpoint.state import Entry
+    from target_workos_users.loading.organizations import OrganizationCounts
+    from target_workos_users.loading.outcome import Outcome
     from target_workos_users.progress.live import LiveBar
     from target_workos_users.settings.settings import Settings
 
@@ -46,21 +49,20 @@ class Progress:
         logger: The target's; at a level above info there is neither.
 
     Attributes:
-        counts: What was counted so far.
+        counting: What was counted so far.
     """
 
     def __init__(self, settings: Settings, logger: logging.Logger) -> None:
-        self.counts = Counts()
         self._settings = settings
         self._logger = logger
         self._started = datetime.now(UTC)
+        self.counting = Counting(settings, self._started)
         self._total = Total(settings.total_records, settings.streams)
         self._pace = Pace(time.monotonic())
         self._said_at = time.monotonic()
         self._remarked: set[str] = set()
         self._chunks = 0
-        self._loaded = 0
-        self._before = self.counts.snapshot()
+        self._before = self._snapshot()
         self._resumed_from: str | None = None
         self._bar: LiveBar | None = None
         self._timeline: Timeline | None = None
@@ -75,7 +77,8 @@ class Progress:
         for kind in kinds:
             if kind not in self._remarked:
                 self._remarked.add(kind)
-                text = _REMARKS[kind]
+                name, _, detail = kind.partition(" ")
+                text = _REMARKS[name].format(detail)
                 self._logger.warning("%s", text[0].upper() + text[1:] + ".")
 
     def begin(self, resumed: Entry | None = None) -> None:
@@ -115,6 +118,28 @@ class Progress:
         """Make room on the terminal while something is written to stdout."""
         return self._bar.aside() if self._bar and sys.stdout.isatty() else nullcontext()
 
+    def settled(self, outcome: Outcome) -> None:
+        """A record came to its end."""
+        self.counting.settled(outcome)
+        self.remarks(outcome.remarks)
+
+    def committed(self, stream: str, records: list[Record]) -> None:
+        """Records of a stream became true for good."""
+        self.counting.committed(stream, records)
+
+    def connected(self, stats: TransportStats, organizations: OrganizationCounts) -> None:
+        """The first request is about to be sent: what will be counted there."""
+        self.counting.stats, self.counting.organizations = stats, organizations
+
+    def unfinished(self, records: int) -> None:
+        """So many records were read, but not settled when the run was stopped."""
+        self._records.unfinished = records
+
+    def left_out(self) -> None:
+        """A record was read that isn't asked for."""
+        self._records.left_out += 1
+        self._records.read += 1
+
     def tick(self, finished: int, waiting: int) -> None:
         """Time went by: refresh the bar, or break a long silence.
 
@@ -123,8 +148,8 @@ class Progress:
             waiting: Records that were read, and aren't finished.
         """
         if self._bar:
-            far, well = self._how_far(finished), wording.how_well(self.counts)
-            done = self.counts.done + finished
+            far, well = self._how_far(finished), self._how_well()
+            done = self._records.read + finished
             self._bar.update(" · ".join(far), " · ".join(well), done, self._known_total())
         elif time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
             under_way = (
@@ -132,21 +157,22 @@ class Progress:
                 if finished + waiting
                 else "waiting for the tap"
             )
-            self._say_progress([under_way, *wording.how_well(self.counts)])
+            self._say_progress([under_way, *self._how_well()])
 
-    def chunk(self, stream: str, number: int, *, unchanged: bool) -> None:
+    def chunk(self, stream: str, number: int, *, skipped: bool) -> None:
         """A chunk, or a part of it, is committed.
 
         Args:
             stream: Its stream, or one of them.
             number: Counts from 1 in its stream.
-            unchanged: It was skipped.
+            skipped: It was unchanged.
         """
         self._chunks += 1
-        before, self._before = self._before, self.counts.snapshot()
+        before, self._before = self._before, self._snapshot()
         brought = {name: count - before[name] for name, count in self._before.items()}
-        loaded, self._loaded = self.counts.loaded_now - self._loaded, self.counts.loaded_now
-        # A chunk that the journal knew by half or more tells nothing of those to come.
+        unchanged = brought.pop("unchanged")
+        loaded = brought["records"] - unchanged
+        # A chunk that the ledger knew by half or more tells nothing of those to come.
         typical = 2 * loaded > brought["records"]
         seconds = self._pace.add(time.monotonic(), loaded if typical else 0)
         if self._timeline:
@@ -155,7 +181,7 @@ class Progress:
                 run=self._started.isoformat(timespec="seconds"),
                 mode=self._settings.mode,
                 chunk=number,
-                unchanged=unchanged,
+                unchanged=skipped,
                 seconds=round(seconds, 3),
                 **brought,
             )
@@ -163,10 +189,10 @@ class Progress:
         if self._bar:
             self.tick(0, 0)
             return
-        if not unchanged:
+        if not skipped:
             _log_batch_time(stream, seconds)
-        if not unchanged or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
-            self._say_progress([f"{self.counts.failed:,} failed"])
+        if not skipped or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
+            self._say_progress([f"{self._records.failed:,} failed"])
 
     def end(self) -> None:
         """Nothing is committed any more."""
@@ -184,14 +210,14 @@ class Progress:
             exit_code: Of the process.
             error: What stopped it.
         """
-        summary = summarize(self.counts, self._settings, self._started, datetime.now(UTC))
-        summary.reason, summary.exit_code, summary.error = reason, exit_code, error
+        summary = self.counting.finish(reason, exit_code, error, datetime.now(UTC))
         if self._on_terminal():
             print_table(summary)
         else:
             for line in summary_lines(summary):
                 self.say(line)
-        unchanged = self.counts.skipped == self.counts.done > 0 and not self.counts.stats.attempts
+        records = summary.records
+        unchanged = records.unchanged == records.read > 0 and not summary.requests.sent
         if self._resumed_from and reason == "complete" and unchanged:
             self.say(wording.nothing_to_do(self._chunks, self._resumed_from, datetime.now(UTC)))
         if path := self._settings.summary_path:
@@ -212,13 +238,42 @@ class Progress:
         self.say("Progress: " + " · ".join(self._how_far() + parts))
 
     def _how_far(self, ahead: int = 0) -> list[str]:
-        done, total = self.counts.done, self._known_total()
+        done, total = self._records.read, self._known_total()
         size = self._settings.batch_size_rows
         return wording.how_far(self._chunks, done, total, size, self._pace, ahead=ahead)
 
     def _known_total(self) -> int | None:
         total = self._total.value
-        return total if total and total >= self.counts.done else None
+        return total if total and total >= self._records.read else None
+
+    @property
+    def _records(self) -> Records:
+        return self.counting.summary.records
+
+    def _how_well(self) -> list[str]:
+        """How it goes: requests, and what went wrong."""
+        stats = self.counting.stats
+        return [
+            f"{stats.attempts:,} requests",
+            f"{stats.refused:,} refused",
+            f"{stats.retried:,} retried",
+            f"{self._records.failed:,} failed",
+        ]
+
+    def _snapshot(self) -> dict[str, int]:
+        """How far it is, as a line of progress.jsonl names it."""
+        summary, stats = self.counting.summary, self.counting.stats
+        return {
+            "records": summary.records.read,
+            "unchanged": summary.records.unchanged,
+            "failed": summary.records.failed,
+            "users": summary.users.created,
+            "memberships": summary.memberships.created,
+            "requests": stats.attempts,
+            "writes": stats.writes,
+            "refused": stats.refused,
+            "retried": stats.retried,
+        }
 
 
 def _log_batch_time(stream: str, seconds: float) -> None:

@@ -21,23 +21,27 @@ VERSION = 1
 
 
 class Records(msgspec.Struct):
-    """Records: ``read`` = ``loaded`` + ``unchanged`` + ``failed``.
+    """Records: ``read`` = ``loaded`` + ``unchanged`` + ``failed`` + ``deleted`` + ``left_out``.
 
     Attributes:
         read: Read and settled.
         loaded: In WorkOS.
-        unchanged: Loaded by an earlier run, and skipped.
+        unchanged: Loaded before, and skipped.
         failed: In the errors file.
+        deleted: Deleted at the source, and not sent.
+        left_out: Not asked for: not listed by ``only_errors_from``, or beyond ``limit``.
+        dropped: Left out by stream maps; not among those read.
         unfinished: Read besides, but not settled when the run was stopped: read again next time.
-        left_out: Read besides, but not asked for (``only_errors_from``).
     """
 
     read: int = 0
     loaded: int = 0
     unchanged: int = 0
     failed: int = 0
-    unfinished: int = 0
+    deleted: int = 0
     left_out: int = 0
+    dropped: int = 0
+    unfinished: int = 0
 
 
 class Users(msgspec.Struct):
@@ -47,8 +51,9 @@ class Users(msgspec.Struct):
         created: Created.
         existing: Found in WorkOS.
         updated: Found, and updated.
-        merged: Further records of a user of this run.
+        merged: Further records of a user whom this import had made or found before.
         deleted: Created, and deleted again (``require_membership``).
+        passwords_left: Passwords that weren't written over those of existing users.
     """
 
     created: int = 0
@@ -56,14 +61,16 @@ class Users(msgspec.Struct):
     updated: int = 0
     merged: int = 0
     deleted: int = 0
+    passwords_left: int = 0
 
 
 class Memberships(msgspec.Struct):
-    """Memberships: created, existing already, or inactive and reactivated."""
+    """Memberships: created, existing already, inactive and reactivated, or deactivated."""
 
     created: int = 0
     existing: int = 0
     reactivated: int = 0
+    deactivated: int = 0
 
 
 class Organizations(msgspec.Struct):
@@ -184,22 +191,22 @@ class Summary(msgspec.Struct, kw_only=True):
 
     version: int = VERSION
     mode: Mode = "import"
-    reason: str
+    reason: str = ""
     error: str | None = None
     exit_code: int = 0
     started: str
-    ended: str
-    seconds: float
+    ended: str = ""
+    seconds: float = 0.0
     errors_path: str
     sandbox_path: str | None = None
-    records: Records
-    users: Users
-    memberships: Memberships
-    organizations: Organizations
-    roles: Roles
-    factors: Factors
+    records: Records = msgspec.field(default_factory=Records)
+    users: Users = msgspec.field(default_factory=Users)
+    memberships: Memberships = msgspec.field(default_factory=Memberships)
+    organizations: Organizations = msgspec.field(default_factory=Organizations)
+    roles: Roles = msgspec.field(default_factory=Roles)
+    factors: Factors = msgspec.field(default_factory=Factors)
     failures: list[Failure] = []
-    requests: Requests
+    requests: Requests = msgspec.field(default_factory=Requests)
 
 
 def write_summary(summary: Summary, path: Path) -> None:
@@ -209,7 +216,7 @@ def write_summary(summary: Summary, path: Path) -> None:
         OSError: It can't be written.
     """
     content = msgspec.json.format(msgspec.json.encode(summary), indent=2)
-    private_replace(path, content + b"\n", sync=True)
+    private_replace(path, (content, b"\n"), sync=True)
 
 
 def read_summary(path: Path) -> Summary:

@@ -45,16 +45,26 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         f"{records.read:,} read = {records.loaded:,} loaded + {records.unchanged:,} unchanged "
         f"+ {records.failed:,} failed"
     )
+    for number, what in (
+        (records.deleted, "deleted at the source"),
+        (records.left_out, "left out"),
+    ):
+        text += f" + {number:,} {what}" if number else ""
+    if records.dropped:
+        text += f"; {records.dropped:,} others left out by stream maps"
     if records.unfinished:
         text += f"; {records.unfinished:,} more were read, but not settled: the next run does"
-    if records.left_out:
-        text += f"; {records.left_out:,} others left out"
     yield "records", text
     always = {"created": users.created, "existing": users.existing, "updated": users.updated}
-    rarely = {"further records of them": users.merged, "deleted again": users.deleted}
+    rarely = {
+        "further records of them": users.merged,
+        "deleted again": users.deleted,
+        "passwords left as they are": users.passwords_left,
+    }
     yield "users", _listed(always, rarely)
     always = {"created": memberships.created, "existing": memberships.existing}
-    yield "memberships", _listed(always, {"reactivated": memberships.reactivated})
+    rarely = {"reactivated": memberships.reactivated, "deactivated": memberships.deactivated}
+    yield "memberships", _listed(always, rarely)
     organizations = summary.organizations
     always = {"created": organizations.created, "found": organizations.found}
     yield "organizations", _listed(always, {"cache hits": organizations.cache_hits})

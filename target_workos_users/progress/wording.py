@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from target_workos_users.checkpoint.state import Entry
-    from target_workos_users.progress.counts import Counts
     from target_workos_users.progress.pace import Pace
 
 
@@ -64,16 +63,6 @@ def how_far(
     return parts
 
 
-def how_well(counts: Counts) -> list[str]:
-    """How it goes: requests, and what went wrong."""
-    return [
-        f"{counts.stats.attempts:,} requests",
-        f"{counts.stats.refused:,} refused",
-        f"{counts.stats.retried:,} retried",
-        f"{counts.failed:,} failed",
-    ]
-
-
 def resuming(entry: Entry, total: int | None, chunk_size: int, now: datetime) -> str:
     """What a checkpoint says at the start of a run.
 
@@ -113,7 +102,7 @@ def nothing_to_do(chunks: int, since: str, now: datetime) -> str:
 
 def loaded_chunks(entry: Entry) -> tuple[int, int]:
     """Chunks in a checkpoint, and their records."""
-    sizes = [size for stream in entry.streams.values() for size, _ in stream.chunks]
+    sizes = [chunk.records for stream in entry.streams.values() for chunk in stream.chunks]
     return len(sizes), sum(sizes)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records import values
@@ -114,6 +114,7 @@ class UserRow:
         organization: Where the user becomes a member; None: nowhere.
         role_slugs: The roles of that membership, in order, each once.
         totp: The factor to enroll, if any.
+        status: Of the membership; None: the record doesn't say.
         remarks: Keys of ``REMARKS`` that this record gives cause for.
     """
 
@@ -123,6 +124,7 @@ class UserRow:
     role_slugs: tuple[str, ...]
     totp: Totp | None
     remarks: tuple[str, ...]
+    status: Literal["active", "inactive"] | None = None
 
 
 def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,6 +199,21 @@ def parse_record(
             "org_external_id, set one for all records, or empty role_slugs",
         )
     return UserRow(email, fields, organization, role_slugs, totp, tuple(remarks))
+
+
+def identity(
+    record: Mapping[str, Any], default_organization: OrganizationRef | None = None
+) -> tuple[str, OrganizationRef | None] | None:
+    """Whom a record speaks of, and in which organization; None if that can't be told.
+
+    Args:
+        record: As for :func:`parse_record`; it may be invalid, or a redacted one.
+        default_organization: The ``org_*`` settings.
+    """
+    try:
+        return values.email(record), _organization(record, default_organization, [])
+    except RecordError:
+        return None
 
 
 def _password(record: Mapping[str, Any], remarks: list[str]) -> dict[str, str]:

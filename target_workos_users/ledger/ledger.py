@@ -1,0 +1,382 @@
+"""The ledger: what was done, person by person and record by record.
+
+The state is the checkpoint; the ledger saves requests and answers questions. Deleting it loses
+nothing and harms nobody: it costs requests.
+
+One row a person and one a version of a record, in one transaction per turn of the event loop.
+docs/state.md describes what it is used for, :mod:`.memory` what a row says.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from target_workos_users.exceptions import OutputError
+from target_workos_users.ledger.memory import Made, Past, Person, Version
+from target_workos_users.ledger.prints import Fingerprinter, pack, unpack
+from target_workos_users.ledger.runs import LastRun, goes_on
+from target_workos_users.ledger.store import open_database, set_aside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_TURNS_OF_A_RUN = 1 << 32
+_MOST_ORGANIZATIONS = 10_000  # kept in memory
+
+
+class Ledger:
+    """Remembers people and records.
+
+    Args:
+        database: An open ledger.
+        path: Its file; None if it is a temporary one.
+
+    Attributes:
+        defer: Calls a function soon: a transaction is committed that way. Until it is set, by
+            :meth:`commit` only.
+    """
+
+    def __init__(self, database: sqlite3.Connection, path: Path | None) -> None:
+        self.path = path
+        self.defer: Callable[[Callable[[], None]], object] = lambda _: None
+        self._database = database
+        key = self._meta("key")
+        self.fingerprinter = Fingerprinter(key)
+        self._streams: dict[str, int] = {}
+        self._organizations: dict[str, int] = {}
+        self._lineage = ""
+        self._run = self._reset = self._turn = 0
+
+    @classmethod
+    def open(cls, path: str | None, say: Callable[[str], None]) -> Self:
+        """Open it, made if it isn't there.
+
+        Args:
+            path: The setting ``ledger_path``; None: a temporary one.
+            say: Tells the user of a damaged one, which is set aside.
+
+        Raises:
+            SettingsError: It can't be used.
+        """
+        file = Path(path) if path else None
+        return cls(open_database(file, say), file)
+
+    # Whose it is
+
+    @property
+    def destination(self) -> str | None:
+        """The WorkOS environment that it belongs to; None if it is new."""
+        return cast("str | None", self._meta("destination"))
+
+    @destination.setter
+    def destination(self, destination: str) -> None:
+        self._write("INSERT OR REPLACE INTO meta VALUES ('destination', ?)", (destination,))
+        self.commit()
+
+    @property
+    def some_user_id(self) -> str | None:
+        """A user that WorkOS should have, if this ledger belongs to the environment."""
+        row = self._sql(
+            "SELECT user_id FROM people WHERE user_id IS NOT NULL ORDER BY turn DESC LIMIT 1"
+        ).fetchone()
+        return row and row[0]
+
+    def set_aside(self, say: Callable[[str], None]) -> Ledger:
+        """Rename the file, which belongs to another environment, and begin a new one."""
+        self._database.close()
+        assert self.path
+        aside = set_aside(self.path)
+        say(f"{self.path} belongs to another WorkOS environment: it is now {aside.name}.")
+        return Ledger(open_database(self.path, say), self.path)
+
+    # Runs
+
+    def begin(self, lineage: str, mark: str) -> bool:
+        """A run begins.
+
+        Args:
+            lineage: Of the checkpoint.
+            mark: Its fingerprint.
+
+        Returns:
+            Whether it goes on from the last run of the lineage. Else the import was reset:
+            nothing that was done before is taken for done.
+        """
+        last = self._sql(
+            "SELECT id, reset FROM runs WHERE lineage = ? ORDER BY id DESC LIMIT 1", (lineage,)
+        ).fetchone()
+        continued = goes_on(self._last_run(last[0]) if last else None, mark)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        values = (lineage, mark, at)
+        self._write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
+        (self._run,) = self._sql("SELECT max(id) FROM runs").fetchone()
+        self._turn = self._run * _TURNS_OF_A_RUN
+        self._reset = last[1] if continued else self._turn
+        self._write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
+        if last:
+            self._write("DELETE FROM marks WHERE run = ?", (last[0],))
+        self.commit()
+        self._lineage = lineage
+        return continued
+
+    def mark(self, seq: int, fingerprint: str) -> None:
+        """A STATE line is about to be printed.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write("INSERT INTO marks VALUES (?, ?, ?)", (self._run, seq, fingerprint))
+        self.commit()
+
+    def end(self) -> None:
+        """The last STATE line of an orderly run is printed.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write("UPDATE runs SET ended = 1 WHERE id = ?", (self._run,))
+        self.commit()
+
+    def _last_run(self, run: int) -> LastRun:
+        began, ended = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,)).fetchone()
+        marks = self._sql("SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,))
+        return LastRun(began, [mark for (mark,) in marks], bool(ended))
+
+    # People
+
+    def person(self, email: str) -> Person | None:
+        """What is known of a user; None if nothing is.
+
+        Args:
+            email: Canonical.
+        """
+        row = self._sql(
+            "SELECT email, user_id, external_id, made, settled, turn, held, seen FROM people "
+            "WHERE key = ?",
+            (self.fingerprinter.number(email),),
+        ).fetchone()
+        if row is None or row[0] != email:
+            return None
+        _, user_id, external_id, made, settled, turn, held, seen = row
+        return Person(
+            email,
+            user_id,
+            external_id,
+            Made(made),
+            bool(settled),
+            turn >= self._reset,
+            turn >= self._run * _TURNS_OF_A_RUN,
+            unpack(held),
+            unpack(seen),
+        )
+
+    def attempt(self, email: str) -> None:
+        """A create is about to be sent; :attr:`defer` commits that first.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write(
+            "INSERT OR IGNORE INTO people (key, email, made, settled, turn) VALUES (?, ?, ?, 0, 0)",
+            (self.fingerprinter.number(email), email, int(Made.ATTEMPTED)),
+        )
+
+    def keep(self, person: Person) -> None:
+        """Remember what is known of a user now.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write(
+            "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                self.fingerprinter.number(person.email),
+                person.email,
+                person.user_id,
+                person.external_id,
+                int(person.made),
+                int(person.settled),
+                self._next_turn() if person.current else 0,
+                pack(person.held) or None,
+                pack(person.seen) or None,
+            ),
+        )
+
+    # Records
+
+    def identity(self, stream: str, *parts: object) -> int:
+        """The number under which a record is remembered.
+
+        Args:
+            stream: Its stream.
+            parts: What tells it from others: email and organization, say; or its digest.
+        """
+        return self.fingerprinter.number(self._stream(stream), *parts)
+
+    def past(self, identity: int) -> Past:
+        """What is known of a record's identity."""
+        rows = self._sql(
+            "SELECT digest, turn, done, workos_id, membership, r.made, roles, inactive, prints "
+            "FROM records r LEFT JOIN organizations o ON o.id = organization "
+            "WHERE key = ? ORDER BY turn DESC",
+            (identity,),
+        )
+        versions = [
+            Version(
+                digest,
+                turn,
+                bool(done),
+                organization,
+                membership,
+                bool(made),
+                tuple((roles or "").split()),
+                bool(inactive),
+                unpack(prints),
+            )
+            for digest, turn, done, organization, membership, made, roles, inactive, prints in rows
+        ]
+        return Past(versions, self._reset, self._run * _TURNS_OF_A_RUN)
+
+    def settle(
+        self,
+        identity: int,
+        version: Version,
+        *,
+        stream: str,
+        number: int,
+        email: str | None = None,
+        replaces: Version | None = None,
+        error: str | None = None,
+    ) -> None:
+        """A record came to its end.
+
+        Args:
+            identity: Of the record.
+            version: What is known of it now; its ``turn`` is given by the ledger.
+            stream: Of the record.
+            number: Counts from 1 in the tap's order.
+            email: Of its person, if it has one.
+            replaces: The version that the record had before.
+            error: Its error types, if it failed.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        if replaces and replaces.digest != version.digest:
+            key = (identity, replaces.digest)
+            self._write("DELETE FROM records WHERE key = ? AND digest = ?", key)
+        if replaces and version.done:
+            run = self._run * _TURNS_OF_A_RUN
+            failed = "DELETE FROM records WHERE key = ? AND NOT done AND turn < ?"
+            self._write(failed, (identity, run))
+        self._write(
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                identity,
+                version.digest,
+                self._stream(stream),
+                number,
+                email and self.fingerprinter.number(email),
+                self._next_turn(),
+                int(version.done),
+                self._organization(version.organization_id),
+                version.membership_id,
+                int(version.membership_made),
+                " ".join(version.roles) or None,
+                int(version.inactive),
+                pack(version.prints) or None,
+                error,
+            ),
+        )
+
+    def move(self, identity: int, digest: bytes, number: int) -> None:
+        """A record that is done was looked at; it may stand elsewhere now.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write(
+            "UPDATE records SET turn = ?, number = ? WHERE key = ? AND digest = ?",
+            (self._next_turn(), number, identity, digest),
+        )
+
+    def organization(self, workos_id: str, external_id: str | None, *, made: bool) -> None:
+        """An organization was created, or found.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._write(
+            "INSERT INTO organizations (workos_id, external_id, made) VALUES (?, ?, ?) "
+            "ON CONFLICT (workos_id) DO NOTHING",
+            (workos_id, external_id, int(made)),
+        )
+
+    # Writing
+
+    def commit(self) -> None:
+        """Make what was written last, whatever becomes of this process.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        if self._database.in_transaction:
+            self._sql("COMMIT")
+
+    def close(self) -> None:
+        """Close it."""
+        self._database.close()
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
+        if not self._database.in_transaction:
+            self._sql("BEGIN IMMEDIATE")
+            self.defer(self.commit)
+        self._sql(statement, values)
+
+    def _sql(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+        try:
+            return self._database.execute(statement, values)
+        except sqlite3.Error as error:
+            raise self._failure(error) from None
+
+    def _failure(self, error: sqlite3.Error) -> OutputError:
+        way_on = "Free the disk, or whatever is in the way, and run again"
+        if not isinstance(error, sqlite3.OperationalError) and self.path and self.path.exists():
+            aside = set_aside(self.path)
+            way_on = f"It is now {aside.name}: run again, and a new one is begun"
+        return OutputError(
+            f"ledger_path: {self.path or 'the temporary ledger'} can't be used ({error}). The last "
+            f"STATE line covers all that was loaded until then. {way_on}."
+        )
+
+    def _next_turn(self) -> int:
+        self._turn += 1
+        return self._turn
+
+    def _stream(self, name: str) -> int:
+        if name not in self._streams:
+            values = (self._lineage, name)
+            self._write("INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values)
+            found = self._sql("SELECT id FROM streams WHERE lineage = ? AND name = ?", values)
+            self._streams[name] = found.fetchone()[0]
+        return self._streams[name]
+
+    def _organization(self, workos_id: str | None) -> int | None:
+        if workos_id is None:
+            return None
+        if workos_id not in self._organizations:
+            self.organization(workos_id, None, made=False)
+            found = self._sql(
+                "SELECT id FROM organizations WHERE workos_id = ?", (workos_id,)
+            ).fetchone()
+            if len(self._organizations) >= _MOST_ORGANIZATIONS:
+                self._organizations.clear()
+            self._organizations[workos_id] = found[0]
+        return self._organizations[workos_id]
+
+    def _meta(self, name: str) -> Any:
+        row = self._sql("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row and row[0]

@@ -1,0 +1,125 @@
+"""What the ledger knows of a person and of a record. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_workos_users.ledger.prints import Prints
+
+
+class Made(IntEnum):
+    """Whether this import made a user or a membership."""
+
+    NO = 0  # it was there before
+    ATTEMPTED = 1  # a create was sent, and its answer is not known
+    YES = 2  # WorkOS answered the create with success
+
+
+@dataclass(slots=True)
+class Person:
+    """A user, by email.
+
+    Attributes:
+        email: Canonical.
+        user_id: WorkOS's id; None as long as no create was answered.
+        external_id: The source's id, if a row gave one.
+        made: Whether this import made the user.
+        settled: A record that the user was made for has come to its end.
+        current: WorkOS is known to have the user since the import was last reset.
+        recent: … since this run began.
+        held: Values that WorkOS has from a row: written, or there already.
+        seen: Values of rows that were left, since WorkOS has, or may have, others.
+    """
+
+    email: str
+    user_id: str | None = None
+    external_id: str | None = None
+    made: Made = Made.NO
+    settled: bool = False
+    current: bool = False
+    recent: bool = False
+    held: Prints = field(default_factory=dict)
+    seen: Prints = field(default_factory=dict)
+
+
+@dataclass(slots=True, frozen=True)
+class Version:
+    """A record as it was when it was last looked at.
+
+    Attributes:
+        digest: Of the record.
+        turn: When it was looked at: grows from run to run, and with every event within one.
+        done: It was loaded without an error.
+        organization_id: WorkOS's id of its organization.
+        membership_id: WorkOS's id of its membership, if it is known.
+        membership_made: This import made the membership.
+        roles: Roles that the membership has on this record's account.
+        inactive: The membership was deactivated for this record.
+        prints: Values that were written, or seen, for this record.
+    """
+
+    digest: bytes
+    turn: int = 0
+    done: bool = False
+    organization_id: str | None = None
+    membership_id: str | None = None
+    membership_made: bool = False
+    roles: tuple[str, ...] = ()
+    inactive: bool = False
+    prints: Prints = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Past:
+    """All that is known of one identity in a stream: an email with an organization.
+
+    The source may have several rows of one identity: each has its version. A row that changed
+    replaces its own version, so that a row that changes back is not taken for done.
+
+    Attributes:
+        versions: Newest first.
+        reset: The turn at which the import was last reset: what is older is to be verified.
+        run: The turn at which this run began: what is newer belongs to other rows of the source.
+    """
+
+    versions: Sequence[Version] = ()
+    reset: int = 0
+    run: int = 0
+
+    def is_done(self, digest: bytes) -> bool:
+        """Whether a record needs no request."""
+        return any(
+            version.digest == digest and version.done and version.turn >= self.reset
+            for version in self.versions
+        )
+
+    def before(self, digest: bytes, prints: Prints) -> Version | None:
+        """The version that a record replaces: its own; or the most similar one of an earlier run.
+
+        Args:
+            digest: Of the record.
+            prints: Of the record.
+        """
+        for version in self.versions:
+            if version.digest == digest:
+                return version
+        return max(
+            (version for version in self.versions if version.turn < self.run),
+            key=lambda version: len(version.prints.items() & prints.items()),
+            default=None,
+        )
+
+    @property
+    def has_come(self) -> bool:
+        """Whether this run looked at a record of the identity."""
+        return any(version.turn >= self.run for version in self.versions)
+
+    @property
+    def membership(self) -> Version | None:
+        """The newest version that knows the membership; None if WorkOS has to be asked."""
+        return next((v for v in self.versions if v.membership_id and v.turn >= self.reset), None)

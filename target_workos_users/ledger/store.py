@@ -1,0 +1,155 @@
+"""The ledger's file: an SQLite database that is opened, told from others, and set aside."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import check_place, private_open
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+_APPLICATION = 0x574F5355  # "WOSU", in the header of the file: https://sqlite.org/fileformat2.html
+_VERSION = 1
+_CACHE_KIB = 8_192
+_SECONDS_TO_WAIT = 5.0  # for another program's lock
+
+_SCHEMA = f"""
+PRAGMA application_id = {_APPLICATION};
+PRAGMA user_version = {_VERSION};
+CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY) WITHOUT ROWID;
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY, lineage TEXT, began TEXT, reset INTEGER, at TEXT, ended INTEGER
+);
+CREATE TABLE marks (run INTEGER, seq INTEGER, fingerprint TEXT);
+CREATE TABLE streams (id INTEGER PRIMARY KEY, lineage TEXT, name TEXT, UNIQUE (lineage, name));
+CREATE TABLE organizations (
+    id INTEGER PRIMARY KEY, workos_id TEXT UNIQUE, external_id TEXT, made INTEGER
+);
+CREATE TABLE people (
+    key INTEGER PRIMARY KEY, email TEXT, user_id TEXT, external_id TEXT,
+    made INTEGER, settled INTEGER, turn INTEGER, held BLOB, seen BLOB
+);
+CREATE TABLE records (
+    key INTEGER, digest BLOB, stream INTEGER, number INTEGER, person INTEGER, turn INTEGER,
+    done INTEGER, organization INTEGER, membership TEXT, made INTEGER, roles TEXT, inactive INTEGER,
+    prints BLOB,
+    error TEXT, PRIMARY KEY (key, digest)
+) WITHOUT ROWID;
+"""
+
+
+def open_database(path: Path | None, say: Callable[[str], None]) -> sqlite3.Connection:
+    """Open a ledger, made if it isn't there.
+
+    Args:
+        path: The file, mode 0600. None: a temporary one, gone when it is closed.
+        say: Tells the user of a damaged one, which is set aside.
+
+    Raises:
+        SettingsError: It can't be written, is locked, or isn't a ledger.
+    """
+    if path is None:
+        return _prepare(sqlite3.connect("", isolation_level=None))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check_place(path)
+        private_open(path, os.O_RDWR).close()
+        try:
+            return _prepare(_connect(path))
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            _check_ours(path)
+            aside = set_aside(path)
+            say(
+                f"ledger_path: {path} is damaged ({error}). It is now {aside.name}, and a new one "
+                "is begun: nothing is lost, but WorkOS is asked again for what it knew."
+            )
+            return _prepare(_connect(path))
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from None
+    except sqlite3.Error as error:
+        raise _unusable(path, str(error)) from None
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection:
+    """Open a ledger to look into it, also while an import writes it.
+
+    Raises:
+        SettingsError: It isn't there, or isn't a ledger.
+    """
+    try:
+        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        if _pragma(database, "application_id") == _APPLICATION:
+            return database
+    except sqlite3.Error as error:
+        raise SettingsError(f"{path} can't be read as a ledger ({error}).") from None
+    raise SettingsError(f"{path} is not a ledger. Expected the file that ledger_path names.")
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a file, with what SQLite keeps beside it; returns its new name."""
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    number, aside = 1, path.with_name(f"{path.name}-{stamp}")
+    while aside.exists():
+        number += 1
+        aside = path.with_name(f"{path.name}-{stamp}-{number}")
+    for suffix in ("-wal", "-shm", ""):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, isolation_level=None, timeout=_SECONDS_TO_WAIT)
+
+
+def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
+    """Make the tables of a new file; refuse one that isn't a ledger."""
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = OFF")  # a power cut costs requests, nothing else
+        database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if not _pragma(database, "schema_version"):
+            database.executescript(_SCHEMA)
+            database.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(16),))
+        elif _pragma(database, "application_id") != _APPLICATION:
+            raise sqlite3.OperationalError("it is another program's database")
+        elif (version := _pragma(database, "user_version")) > _VERSION:
+            raise sqlite3.OperationalError(f"it has version {version}; upgrade this target")
+        database.execute("UPDATE meta SET value = value WHERE name = 'key'")  # can it be written?
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+def _check_ours(path: Path) -> None:
+    """A file that can't be read as a database may be anything: it is left alone unless it's ours.
+
+    Raises:
+        OSError: It isn't.
+    """
+    with path.open("rb") as file:
+        head = file.read(72)
+    if path.suffix != ".ledger" and head[68:] != _APPLICATION.to_bytes(4):
+        raise OSError(0, "it is no SQLite database")
+
+
+def _unusable(path: Path, why: str) -> SettingsError:
+    return SettingsError(
+        f"ledger_path: {path} can't be used ({why}). Nothing was loaded. Set ledger_path to "
+        'another file; or to "none" for a run that remembers nothing record by record.'
+    )

@@ -1,0 +1,143 @@
+"""What a row may change of a user that WorkOS has: compare and swap, field by field. Pure.
+
+A field moves only from the value that this record gave before to the one that it gives now, and
+only if the former is what WorkOS has. What another row gave stays, and so does what nobody knows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from target_workos_users.ledger.memory import Made
+from target_workos_users.ledger.prints import PASSWORD, TOTP
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from target_workos_users.ledger import Person
+    from target_workos_users.ledger.prints import Prints
+
+UpdatePasswords = Literal["changed", "always", "never"]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Slots of fields, by what is to be done with them.
+
+    Attributes:
+        write: Send them.
+        swap: Send them if WorkOS has what the record gave before.
+        fill: Send them if WorkOS has nothing there.
+        left: Another row's value holds.
+        password_left: The password isn't sent: the user may have set one since.
+    """
+
+    write: set[int] = field(default_factory=set)
+    swap: set[int] = field(default_factory=set)
+    fill: set[int] = field(default_factory=set)
+    left: set[int] = field(default_factory=set)
+    password_left: bool = False
+
+    @property
+    def needs_look(self) -> bool:
+        """Whether the user has to be read first."""
+        return bool(self.swap or self.fill)
+
+
+def changes(
+    person: Person, now: Prints, before: Prints, *, update: bool, passwords: UpdatePasswords
+) -> Changes:
+    """What to do with a row of a known user.
+
+    Args:
+        person: What is known of the user.
+        now: What the row gives.
+        before: What it gave when it was last looked at; empty if it never was.
+        update: ``existing_users`` is ``update``.
+        passwords: The setting ``update_passwords``.
+    """
+    result = Changes()
+    for slot, value in now.items():
+        held, seen = person.held.get(slot), person.seen.get(slot)
+        if slot == TOTP or value == held:
+            continue
+        if slot == PASSWORD:
+            _password(result, person, value, before, update=update, passwords=passwords)
+        elif before.get(slot) == value:
+            continue  # the row is as it was: what became of it then was told then
+        elif held is None and seen is None:
+            if person.made is Made.YES or (update and before):
+                result.fill.add(slot)
+        elif slot not in before:
+            result.left.add(slot)
+        elif update and before[slot] == held:
+            result.write.add(slot)
+        elif update and before[slot] == seen:
+            result.swap.add(slot)
+        elif before[slot] not in (held, seen):
+            result.left.add(slot)
+    return result
+
+
+def _password(
+    result: Changes,
+    person: Person,
+    value: int,
+    before: Prints,
+    *,
+    update: bool,
+    passwords: UpdatePasswords,
+) -> None:
+    """Written anew only where this import made the user, and the source's password changed."""
+    held, own = person.held.get(PASSWORD), before.get(PASSWORD)
+    may_write = update and passwords != "never"
+    if may_write and passwords == "always":
+        result.write.add(PASSWORD)
+    elif own == value:
+        return
+    elif held is not None:
+        if own != held:
+            result.left.add(PASSWORD)
+        elif may_write and person.made is Made.YES:
+            result.write.add(PASSWORD)
+        else:
+            result.password_left = update
+    elif (
+        person.made is Made.YES
+        and PASSWORD not in person.seen
+        and (not (person.held or person.seen) or (may_write and before))
+    ):
+        result.fill.add(PASSWORD)
+    else:
+        result.password_left = True
+
+
+def differences(user: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What a ``PUT`` must send to make the user's fields those of a row; no password.
+
+    A verified email is left so, since WorkOS can't unverify it (OpenAPI spec: 400
+    ``email_already_verified``). Of the metadata, only keys that differ are sent: WorkOS merges
+    them (docs: metadata).
+
+    Args:
+        user: The user as WorkOS answered.
+        fields: The body of the row's ``POST``.
+    """
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name == "metadata":
+            theirs = user.get(name) or {}
+            if differing := {key: text for key, text in value.items() if theirs.get(key) != text}:
+                found[name] = differing
+        elif (
+            name in COMPARED
+            and user.get(name) != value
+            and not (name == "email_verified" and user.get(name))
+        ):
+            found[name] = value
+    return found
+
+
+COMPARED = ("first_name", "last_name", "name", "email_verified", "external_id")
+"""Fields that WorkOS answers with, besides ``metadata``."""

@@ -1,0 +1,82 @@
+"""A row to load, with what the ledger knows of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from target_workos_users.ledger import Past, Version
+
+if TYPE_CHECKING:
+    from target_workos_users.ledger import Ledger
+    from target_workos_users.ledger.prints import Prints
+    from target_workos_users.records.parse import OrganizationRef, UserRow
+
+
+@dataclass(slots=True)
+class Task:
+    """A row to load.
+
+    Attributes:
+        stream: Its stream.
+        number: Of the record, from 1 in the tap's order.
+        digest: Of the record.
+        row: What is asked for.
+        identity: Under which the ledger remembers it.
+        prints: Fingerprints of its fields.
+        past: What is known of its identity.
+        before: The version of it that was loaded before, or that it replaces.
+        proven: The checkpoint proves that the record is what it was when it was looked at.
+    """
+
+    stream: str
+    number: int
+    digest: bytes
+    row: UserRow
+    identity: int
+    prints: Prints
+    proven: bool = False
+    past: Past = field(default_factory=Past)
+    before: Version | None = None
+
+    @property
+    def prints_before(self) -> Prints:
+        """What the record gave before."""
+        return self.before.prints if self.before else {}
+
+
+def identity_of(
+    ledger: Ledger, stream: str, email: str, organization: OrganizationRef | None
+) -> int:
+    """The number under which the ledger remembers a person's membership in a stream."""
+    named = organization and (organization.id or organization.external_id)
+    return ledger.identity(stream, email, named)
+
+
+def make_task(
+    ledger: Ledger, stream: str, number: int, digest: bytes, row: UserRow, *, proven: bool
+) -> Task | None:
+    """The task of a row; None if the ledger knows that there is nothing to do.
+
+    Args:
+        ledger: What is known.
+        stream: Of the record.
+        number: Of the record.
+        digest: Of the record.
+        row: The record, parsed.
+        proven: See :class:`Task`.
+
+    Raises:
+        OutputError: The ledger can't be written.
+    """
+    identity = identity_of(ledger, stream, row.email, row.organization)
+    secret = {"totp_secret": row.totp.secret} if row.totp else {}
+    prints = ledger.fingerprinter.prints({**row.fields, **secret})
+    task = Task(stream, number, digest, row, identity, prints, proven)
+    if ledger.person(row.email) is not None:
+        task.past = ledger.past(identity)
+        if task.past.is_done(digest):
+            ledger.move(identity, digest, number)
+            return None
+        task.before = task.past.before(digest, prints)
+    return task

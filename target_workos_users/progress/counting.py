@@ -1,0 +1,183 @@
+"""What a run did, counted straight into the summary that is printed at its end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from target_workos_users.api.statistics import TransportStats
+from target_workos_users.explain.groups import Groups, fold
+from target_workos_users.loading.organizations import OrganizationCounts
+from target_workos_users.loading.outcome import Result, Tally
+from target_workos_users.progress.summary import Failure, Kind, Requests, Summary
+from target_workos_users.records.redaction import is_plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from target_workos_users.checkpoint.chunks import Record
+    from target_workos_users.exceptions import RecordError
+    from target_workos_users.loading.outcome import Outcome
+    from target_workos_users.settings.settings import Settings
+
+_MOST_ORGANIZATIONS = 10_000
+_MOST_FAILURES = 50
+_LARGEST = 50
+_CODE = re.compile(r"\w{1,60}")
+
+# The place of each tally in the summary.
+_PLACES = {
+    Tally.USERS_CREATED: ("users", "created"),
+    Tally.USERS_UPDATED: ("users", "updated"),
+    Tally.USERS_DELETED: ("users", "deleted"),
+    Tally.PASSWORDS_LEFT: ("users", "passwords_left"),
+    Tally.MEMBERSHIPS: ("memberships", "created"),
+    Tally.MEMBERSHIPS_EXISTING: ("memberships", "existing"),
+    Tally.MEMBERSHIPS_REACTIVATED: ("memberships", "reactivated"),
+    Tally.MEMBERSHIPS_DEACTIVATED: ("memberships", "deactivated"),
+    Tally.ROLES_ASSIGNED: ("roles", "assigned"),
+    Tally.ROLES_ADDED: ("roles", "added"),
+    Tally.FACTORS: ("factors", "enrolled"),
+    Tally.FACTORS_EXISTING: ("factors", "existing"),
+}
+_USERS = {Result.EXISTING: "existing", Result.MERGED: "merged"}
+
+
+class Counting:
+    """Counts what became of records. Bounded, whatever the number of records.
+
+    Args:
+        settings: Of the run.
+        started: When it began, with its time zone.
+
+    Attributes:
+        summary: What is counted, as it is printed.
+        stats: What was sent; the transport's.
+        organizations: How organizations were resolved; the cache's.
+    """
+
+    def __init__(self, settings: Settings, started: datetime) -> None:
+        self.summary = Summary(
+            mode=settings.mode,
+            started=started.isoformat(timespec="seconds"),
+            errors_path=settings.errors_path,
+            sandbox_path=settings.sandbox_path,
+            requests=Requests(rate_limit=settings.rate_limit),
+        )
+        self.stats = TransportStats()
+        self.organizations = OrganizationCounts()
+        self._started = started
+        self._failures = Groups()
+        self._sizes: Counter[str] = Counter()
+
+    def settled(self, outcome: Outcome) -> None:
+        """A record came to its end: what was done in WorkOS is done, whatever comes next."""
+        for tally in outcome.tallies:
+            if place := _PLACES.get(tally):
+                section = getattr(self.summary, place[0])
+                setattr(section, place[1], getattr(section, place[1]) + 1)
+        if name := _USERS.get(outcome.result):
+            setattr(self.summary.users, name, getattr(self.summary.users, name) + 1)
+
+    def committed(self, stream: str, records: list[Record]) -> None:
+        """Records became true for good.
+
+        Args:
+            stream: Their stream.
+            records: Those without an outcome are unchanged.
+        """
+        counts = self.summary.records
+        counts.read += len(records)
+        for record in records:
+            outcome = record.outcome
+            if outcome is None or outcome.result is Result.UNCHANGED:
+                counts.unchanged += 1
+                continue
+            for error in outcome.errors:
+                self._add_error(stream, record.number, error)
+            if outcome.errors:
+                counts.failed += 1
+                continue
+            counts.loaded += 1
+            if outcome.organization is not None:
+                self._add_member(outcome.organization)
+
+    def finish(self, reason: str, exit_code: int, error: str | None, ended: datetime) -> Summary:
+        """Complete the summary.
+
+        Args:
+            reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
+            ended: When it ended.
+        """
+        summary = self.summary
+        summary.reason, summary.exit_code, summary.error = reason, exit_code, error
+        summary.ended = ended.isoformat(timespec="seconds")
+        summary.seconds = round((ended - self._started).total_seconds(), 3)
+        organizations = summary.organizations
+        organizations.created = self.organizations.created
+        organizations.found = self.organizations.found
+        organizations.cache_hits = self.organizations.hits
+        organizations.largest = self._sizes.most_common(_LARGEST)
+        summary.failures = [
+            Failure(
+                error_type=group.error_type,
+                reason=group.pattern,
+                retryable=group.retryable,
+                count=group.count,
+                first_stream=group.first[0],
+                first_record=group.first[1],
+                last_record=group.last[1],
+            )
+            for group in self._failures.by_count()[:_MOST_FAILURES]
+        ]
+        summary.requests = _requests(self.stats, summary.requests.rate_limit)
+        return summary
+
+    def _add_error(self, stream: str, record_number: int, error: RecordError) -> None:
+        """Count an error by status and code: WorkOS's messages may name a person."""
+        code = error.workos_code if _CODE.fullmatch(error.workos_code or "") else None
+        reason = f"HTTP {error.http_status} {code or ''}".strip() if error.http_status else None
+        self._failures.add(
+            stream=stream,
+            record_number=record_number,
+            error_type=str(error.error_type),
+            message="",
+            pattern=reason or fold(error.message),
+            retryable=error.retryable,
+            http_status=error.http_status,
+            workos_code=code,
+        )
+
+    def _add_member(self, name: str) -> None:
+        if name in self._sizes or (len(self._sizes) < _MOST_ORGANIZATIONS and is_plain(name)):
+            self._sizes[name] += 1
+        else:
+            self.summary.organizations.others += 1
+
+
+def _requests(stats: TransportStats, rate_limit: float) -> Requests:
+    answers: dict[str, dict[str, int]] = {kind: {} for kind in stats.lost}
+    for (kind, status), number in sorted(stats.answers.items()):
+        answers.setdefault(kind, {})[str(status)] = number
+    by_kind = {}
+    for kind, statuses in answers.items():
+        lost = stats.lost[kind]
+        sent = sum(statuses.values()) + lost
+        by_kind[kind] = Kind(sent, lost, statuses, round(stats.seconds[kind] / max(sent, 1), 4))
+    writes = stats.writes
+    rate = None
+    if stats.first_write_at is not None and stats.last_write_at is not None and writes > 1:
+        rate = (writes - 1) / max(stats.last_write_at - stats.first_write_at, 1e-6)
+    return Requests(
+        sent=stats.attempts,
+        refused=stats.refused,
+        retried=stats.retried,
+        lost=stats.lost.total(),
+        writes=writes,
+        writes_per_second=rate and round(rate, 2),
+        rate_limit=rate_limit,
+        by_kind=dict(sorted(by_kind.items(), key=lambda item: -item[1].sent)),
+    )
