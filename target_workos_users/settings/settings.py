@@ -1,60 +1,204 @@
-"""The settings as the rest of the package sees them: checked, environment fallbacks applied."""
+"""The settings: declared here, and as the rest of the package sees them."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from importlib.util import find_spec
-from ipaddress import ip_address
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+
+import msgspec
+from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.parse import OrganizationRef
-from target_workos_users.records.redaction import redact_text
+from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
+from target_workos_users.settings import resolve
+from target_workos_users.settings.declare import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_WITHOUT_DEFAULT = (
-    "sandbox_path",
-    "only_errors_from",
-    "summary_path",
-    "total_records",
-    "state_id",
-)
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
-    """The settings of one run, environment fallbacks applied."""
+    """The settings of one run: checked, environment fallbacks applied."""
 
-    api_key: str
-    base_url: str
-    sandbox_path: str | None
-    batch_size_rows: int
-    concurrency: int
-    rate_limit: float
-    rate_limit_redis_url: str | None
-    request_timeout: float
-    max_retries: int
-    organization: OrganizationRef | None
-    create_missing_orgs: bool
-    existing_users: Literal["keep", "update", "fail"]
-    require_membership: bool
-    dry_run: bool
-    errors_path: str
-    journal_path: str | None
-    streams: frozenset[str] | None
-    only_errors_from: str | None
-    retryable_only: bool
-    summary_path: str | None
-    abort_error_rate: float
-    fail_on_errors: bool
-    on_source_change: Literal["fail", "reload"]
-    total_records: int | None
-    resume_from_meltano: bool
-    state_id: str | None
+    api_key: str = setting(
+        th.StringType,
+        secret=True,
+        title="API key",
+        description="WorkOS secret key. Falls back to $WORKOS_API_KEY, then $WORKOS_SECRET_KEY. "
+        "Needed unless dry_run or sandbox_path is set.",
+    )
+    base_url: str = setting(
+        th.StringType,
+        title="Base URL",
+        description="Where the WorkOS API is. Falls back to $WORKOS_BASE_URL, then "
+        "https://api.workos.com. Plain http goes to a loopback address only.",
+    )
+    sandbox_path: str | None = setting(
+        th.StringType,
+        title="Sandbox path",
+        description="Load into the embedded sandbox kept in this SQLite file, instead of WorkOS: "
+        "no key, no network.",
+    )
+    batch_size_rows: int = setting(
+        th.IntegerType(minimum=1, maximum=10_000),
+        default=1000,
+        title="Batch size",
+        description="Records a chunk. A STATE line is printed after each chunk.",
+    )
+    concurrency: int = setting(
+        th.IntegerType(minimum=1, maximum=100),
+        default=20,
+        title="Concurrency",
+        description="Requests in flight at most.",
+    )
+    rate_limit: float = setting(
+        th.NumberType(exclusive_minimum=0, maximum=1_000_000),
+        default=50,
+        title="Rate limit",
+        description="Writes a second at most on /user_management/*, retries included. Reads have "
+        "a budget of twice as many, and so have all requests together: WorkOS's published limits.",
+    )
+    rate_limit_redis_url: str | None = setting(
+        th.StringType,
+        secret=True,
+        title="Rate limit Redis URL",
+        description="A Redis server through which all jobs that load into one WorkOS environment "
+        "keep to one rate_limit together, which each is given. Needs the extra "
+        "target-workos-users[redis].",
+    )
+    request_timeout: float = setting(
+        th.NumberType(exclusive_minimum=0, maximum=3600),
+        default=30,
+        title="Request timeout",
+        description="Seconds for one attempt of a request.",
+    )
+    max_retries: int = setting(
+        th.IntegerType(minimum=0, maximum=100),
+        default=5,
+        title="Retries",
+        description="Attempts after the first for 408, 429, 5xx and lost connections.",
+    )
+    org_id: str | None = setting(
+        th.StringType,
+        title="Organization id",
+        description="WorkOS id of one organization for all records. Wins over the records' own "
+        "columns.",
+    )
+    org_external_id: str | None = setting(
+        th.StringType,
+        title="Organization external id",
+        description="External id of one organization for all records. Wins over the records' own "
+        "columns.",
+    )
+    org_name: str | None = setting(
+        th.StringType,
+        title="Organization name",
+        description="Name for the organization of org_external_id, if it has to be created.",
+    )
+    create_missing_orgs: bool = setting(
+        th.BooleanType,
+        default=True,
+        title="Create missing organizations",
+        description="Create an organization that isn't found, if a name is known for it.",
+    )
+    existing_users: Literal["keep", "update", "fail"] = setting(
+        th.StringType,
+        default="keep",
+        allowed_values=["keep", "update", "fail"],
+        title="Existing users",
+        description="A user that exists: keep its fields, update them, or fail the record. "
+        "Membership and roles are completed in either of the first two.",
+    )
+    require_membership: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Require membership",
+        description="Delete a user created in this run again if its membership can't be made.",
+    )
+    dry_run: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Dry run",
+        description="Read and validate everything, send nothing, print no STATE.",
+    )
+    errors_path: str = setting(
+        th.StringType,
+        default="errors.jsonl",
+        title="Errors file",
+        description="Where the records that failed are written, a JSON line each, mode 0600.",
+    )
+    journal_path: str | None = setting(
+        th.StringType,
+        title="Journal",
+        description="What was finished since the last few STATE lines, digests only, mode 0600. "
+        'Default: the errors file\'s name with ".journal" added; "none" turns it off.',
+    )
+    streams: frozenset[str] | None = setting(
+        th.ArrayType(th.StringType),
+        title="Streams",
+        description="The streams to take as users; the others are left out. Default: all.",
+    )
+    only_errors_from: str | None = setting(
+        th.StringType,
+        title="Only errors from",
+        description="Load only the records that this errors file lists, from the unchanged source. "
+        "What fails again goes to a new file beside errors_path; the checkpoint stays as it is.",
+    )
+    retryable_only: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Retryable only",
+        description="With only_errors_from: only the records whose errors are marked retryable.",
+    )
+    summary_path: str | None = setting(
+        th.StringType,
+        title="Summary file",
+        description="Where the closing summary is written as JSON, mode 0600; progress.jsonl "
+        "beside it gets a line a chunk. `workos-users report` makes a page of both.",
+    )
+    abort_error_rate: float = setting(
+        th.NumberType(minimum=0, maximum=1),
+        default=0.5,
+        title="Abort at error rate",
+        description="Stop when a chunk fails at more than this share; chunks are judged together "
+        "until they have 20 records. 1.0: never.",
+    )
+    fail_on_errors: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Fail on errors",
+        description="Exit 1 at the end if any record failed.",
+    )
+    on_source_change: Literal["fail", "reload"] = setting(
+        th.StringType,
+        default="fail",
+        allowed_values=["fail", "reload"],
+        title="On source change",
+        description="When the source changed under an interrupted import: fail, or reload the "
+        "chunks that changed.",
+    )
+    total_records: int | None = setting(
+        th.IntegerType(minimum=1),
+        title="Total records",
+        description="For percentage and ETA. Counted from the CSV files where Meltano names them.",
+    )
+    resume_from_meltano: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Resume from Meltano",
+        description="Ask Meltano itself for the stored state, for taps that don't hand it back.",
+    )
+    state_id: str | None = setting(
+        th.StringType,
+        title="State id",
+        description="The state to ask Meltano for. Default: ENVIRONMENT:TAP-to-TARGET, as Meltano "
+        "calls it.",
+    )
+
+    organization: OrganizationRef | None = None
+    """The one that the ``org_…`` settings name."""
 
     @property
     def mode(self) -> Literal["import", "retry"]:
@@ -70,126 +214,28 @@ class Settings:
         """Check what a JSON schema can't, and apply the fallbacks.
 
         Args:
-            config: The plugin's config, defaults filled in, already valid against ``SETTINGS``.
+            config: The plugin's config, already valid against ``SETTINGS``.
             environment: Where the fallbacks are.
 
         Raises:
             SettingsError: Names the setting, what was found, and the way out.
         """
-        names = cls.__dataclass_fields__.keys() & config.keys()
-        values: dict[str, Any] = {name: config[name] for name in names}
-        offline = bool(config.get("dry_run") or config.get("sandbox_path"))
-        errors_path = config["errors_path"]
-        journal_path = config.get("journal_path") or f"{errors_path}.journal"
-        streams = config.get("streams")
-        if config.get("retryable_only") and not config.get("only_errors_from"):
+        names = [each.name for each in fields(cls) if each.metadata]
+        given = {name: config[name] for name in names if config.get(name) not in (None, "", [])}
+        if given.get("retryable_only") and "only_errors_from" not in given:
             raise SettingsError(
                 "retryable_only is set without only_errors_from. Set only_errors_from to the "
                 "errors file whose records are to be loaded again."
             )
-        return cls(
-            **{
-                **dict.fromkeys(_WITHOUT_DEFAULT),
-                **values,
-                "api_key": _api_key(config, environment, needed=not offline),
-                "base_url": _base_url(config, environment),
-                "rate_limit_redis_url": _redis_url(config),
-                "organization": _organization(config),
-                "journal_path": None if journal_path == "none" else journal_path,
-                "streams": frozenset(streams) if streams else None,
-            }
+        offline = given.get("dry_run") or "sandbox_path" in given
+        given["api_key"] = resolve.api_key(given, environment, needed=not offline)
+        given["base_url"] = resolve.base_url(given, environment)
+        given["rate_limit_redis_url"] = resolve.redis_url(given.get("rate_limit_redis_url"))
+        settings = msgspec.convert(given, cls)
+        return replace(
+            settings,
+            organization=resolve.organization(settings),
+            journal_path=resolve.file_beside(
+                settings.errors_path, settings.journal_path, suffix=".journal"
+            ),
         )
-
-
-def _api_key(config: Mapping[str, Any], environment: Mapping[str, str], *, needed: bool) -> str:
-    key = (
-        config.get("api_key")
-        or environment.get("WORKOS_API_KEY")
-        or environment.get("WORKOS_SECRET_KEY")
-        or ""
-    ).strip()
-    if needed and not key:
-        raise SettingsError(
-            "api_key is not set. Set it (environment variable WORKOS_API_KEY, or "
-            "TARGET_WORKOS_USERS_API_KEY under Meltano) to the secret key of the WorkOS "
-            "environment to load into; or set sandbox_path to try it without WorkOS, or dry_run."
-        )
-    if not key.isprintable() or not key.isascii() or " " in key:
-        raise SettingsError(
-            "api_key holds a space, a line end or another character that no WorkOS key has. "
-            "Copy it again from the WorkOS dashboard (it looks like sk_live_…)."
-        )
-    return key
-
-
-def _base_url(config: Mapping[str, Any], environment: Mapping[str, str]) -> str:
-    url = (
-        config.get("base_url") or environment.get("WORKOS_BASE_URL") or "https://api.workos.com"
-    ).strip()
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if "@" in url:
-        raise SettingsError("base_url holds a user or a password. Give the URL without them.")
-    unfit = any(character.isspace() or not character.isprintable() for character in url)
-    if not host or unfit or parts.scheme not in {"http", "https"} or parts.query:
-        raise SettingsError(
-            f"base_url: found {redact_text(url.partition('?')[0])!r}, expected a URL such as "
-            "https://api.workos.com."
-        )
-    if parts.scheme == "http" and not _is_loopback(host):
-        raise SettingsError(
-            f"base_url: found plain http to {host}; the API key would travel in clear. Use https "
-            "(plain http is for a loopback address, such as the sandbox's, only)."
-        )
-    return url.rstrip("/")
-
-
-def _redis_url(config: Mapping[str, Any]) -> str | None:
-    url = (config.get("rate_limit_redis_url") or "").strip()
-    if not url:
-        return None
-    try:
-        parts = urlsplit(url)
-        place = parts.path if parts.scheme == "unix" else parts.port != 0 and parts.hostname
-    except ValueError:  # its text may quote a part of the password
-        place = None
-    if not place or parts.scheme not in {"redis", "rediss", "unix"}:
-        raise SettingsError(
-            "rate_limit_redis_url is no URL of a Redis server. Expected redis://host:6379/0, "
-            "rediss:// for TLS, or unix:///path; with a password, redis://:password@host:6379/0, "
-            "in which characters such as / and @ are percent-encoded."
-        )
-    if find_spec("redis") is None:
-        raise SettingsError(
-            "rate_limit_redis_url is set, and the Python package redis isn't installed. Install "
-            "it: pip install 'target-workos-users[redis]'."
-        )
-    return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _organization(config: Mapping[str, Any]) -> OrganizationRef | None:
-    org_id, external_id, name = (
-        (config.get(key) or "").strip() or None for key in ("org_id", "org_external_id", "org_name")
-    )
-    if org_id and external_id:
-        raise SettingsError(
-            "org_id and org_external_id are both set; which one is meant? Keep one of them."
-        )
-    if name and not (org_id or external_id):
-        raise SettingsError(
-            "org_name is set without org_external_id. Names aren't unique in WorkOS: set "
-            "org_external_id too, so that the organization is found again."
-        )
-    if org_id or external_id:
-        return OrganizationRef(id=org_id, external_id=external_id, name=name)
-    return None
