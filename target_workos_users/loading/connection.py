@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
+from target_workos_users.exceptions import SettingsError
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from target_workos_users.api.pacing import Pacer
     from target_workos_users.checkpoint.state import Entry
@@ -34,9 +35,21 @@ def destination(settings: Settings) -> str:
     if settings.sandbox_path:
         from workos_sandbox import environment_id  # noqa: PLC0415 - a web server
 
-        return f"sandbox#{environment_id(settings.sandbox_path)}"
+        with _sandbox_errors():
+            return f"sandbox#{environment_id(settings.sandbox_path)}"
     key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
     return f"{urlsplit(settings.base_url).netloc}#{key}"
+
+
+@contextmanager
+def _sandbox_errors() -> Iterator[None]:
+    """What the sandbox can't do is for the settings to put right."""
+    from workos_sandbox import SandboxError  # noqa: PLC0415 - a web server
+
+    try:
+        yield
+    except SandboxError as error:
+        raise SettingsError(str(error)) from error
 
 
 async def knows_organization(settings: Settings, organization_id: str) -> bool:
@@ -71,7 +84,8 @@ async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, 
     if settings.sandbox_path:
         from workos_sandbox import Sandbox  # noqa: PLC0415 - a web server
 
-        sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
+        with _sandbox_errors():
+            sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
         api_key, base_url = sandbox.api_key, sandbox.base_url
     transport = Transport(
         rate_limit=settings.rate_limit,
