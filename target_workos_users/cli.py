@@ -13,7 +13,7 @@ import msgspec
 from target_workos_users.exceptions import TargetError
 from target_workos_users.explain.listing import listing_json, listing_lines, read_listing
 from target_workos_users.explain.table import write_table
-from workos_sandbox import DEFAULT_API_KEY, NO_LIMITS, Faults, Limits, Sandbox
+from workos_sandbox import DEFAULT_API_KEY, NO_LIMITS, Faults, Limits, Sandbox, SandboxError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def sandbox(
             faults=faults,
         )
         asyncio.run(_serve_until_signal(server))
-    except (TargetError, msgspec.ValidationError) as error:
+    except (SandboxError, msgspec.ValidationError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -14,7 +14,7 @@
     │   ├── Unreachable         WorkOS has not answered for as long as the retries last
     │   ├── SharedLimitLost     the Redis server that shares the rate limit can't be used
     │   ├── TooManyFailures     abort_error_rate
-    │   └── OutputError         stdout, the errors file or the journal can't be written
+    │   └── OutputError         stdout, the errors file or the ledger can't be written
     └── ApiError            WorkOS answered with an error: the caller knows what it means
 
 "Try again" has no class of its own: ``transport`` retries, and what it gives up on arrives as
@@ -44,8 +44,8 @@ class ErrorType(StrEnum):
     TOTP_ENROLL = "totp_enroll"
 
 
-LOAD_AGAIN = "load the record again with only_errors_from"
-"""The way on for a record that failed: a mere second run skips its chunk as unchanged."""
+LOAD_AGAIN = "run the import again"
+"""The way on for a record that failed: every run tries it again."""
 
 _WHAT_FAILED = {
     ErrorType.INVALID_RECORD: "the record is invalid",
@@ -203,4 +203,4 @@ class TooManyFailures(StopRun):
 
 
 class OutputError(StopRun):
-    """Stdout, the errors file or the journal can't be written."""
+    """Stdout, the errors file or the ledger can't be written."""

@@ -78,7 +78,7 @@ def lock_outputs(settings: Settings) -> ExitStack:
     """
     paths = {
         "errors_path": settings.errors_path,
-        "journal_path": settings.journal_path,
+        "ledger_path": settings.ledger_path,
         "summary_path": settings.summary_path,
     }
     taken: dict[Path, str] = {}

@@ -26,9 +26,12 @@ _PACKAGE = Path(__file__).parent.parent
 class Runnable(Protocol):
     """What a run is made of: the target."""
 
-    logger: Logger
     settings: Settings
     progress: Progress
+
+    @property
+    def logger(self) -> Logger:
+        """Of the target."""
 
     @property
     def has_begun(self) -> bool:
@@ -122,11 +125,12 @@ def describe_fault(error: BaseException) -> str:
     A traceback with the exceptions' own texts isn't fit for it: Python's texts quote values
     (``invalid literal for int(): 'hunter2'``).
     """
-    lines = [
+    introduction = (
         "A fault of target-workos-users stopped the run. Nothing is lost: run again, and it goes "
         "on from the last STATE line. If it stops again, please report the following lines; they "
         "hold nothing of your records."
-    ]
+    )
+    lines = [introduction]
     chained: BaseException | None = error
     while chained is not None:
         lines.append(f"  {type(chained).__module__}.{type(chained).__qualname__}, raised in")

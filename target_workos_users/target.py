@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import re
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
@@ -13,13 +14,15 @@ import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
 
+from target_workos_users.checkpoint.state import with_newest_entry
 from target_workos_users.exceptions import OutputError, SettingsError
-from target_workos_users.intake import DeferredIntake
+from target_workos_users.opening import open_importer
+from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.records.parse import INTACT, KNOWN_COLUMNS
 from target_workos_users.records.redaction import is_plain
-from target_workos_users.retry import retry_settings
-from target_workos_users.run import RunControl
+from target_workos_users.retry import Retry, read_listed, retry_settings
+from target_workos_users.run import SIGNALS, run
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
 from target_workos_users.singer.batches import BatchFiles
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
     from target_workos_users.checkpoint.state import State
+    from target_workos_users.importer import Importer
 
 _GC_THRESHOLD = 10_000  # objects; Python's own 700 (2,000 since 3.13) searches often, in vain
 _PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
@@ -74,11 +78,13 @@ class TargetWorkosUsers(CommandLineTarget):
             self.config.get("batch_config"), self.message_reader.deserialize_record
         )
         self.progress = Progress(self.settings, self.logger)
-        self._intake = DeferredIntake(self.settings, self.progress, self._emit, self.state_file)
-        self._control = RunControl(self.settings, self._intake, self.progress, self.logger)
-        self.message_reader.turn = self._intake.turn
-        self.message_reader.wait = self._intake.wait_for_input
-        self._states_read = 0
+        self._loop = asyncio.new_event_loop()
+        self._locks = ExitStack()
+        self._importer: Importer | None = None
+        self._plan: Plan | None = None
+        self._retry: Retry | None = None
+        self._sources: dict[str, str] = {}
+        self._early_state: State | None = None
         self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
 
@@ -92,7 +98,70 @@ class TargetWorkosUsers(CommandLineTarget):
             The exit code: 0, or 1 for an error (or a failed record, with ``fail_on_errors``), or
             128 and the number of the signal.
         """
-        return self._control.run(lambda: self.listen(file_input))
+        return run(self, lambda: self.listen(file_input))
+
+    # The run
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything came that had to be taken."""
+        return self._importer is not None or self._plan is not None
+
+    def finish(self, *, complete: bool) -> None:
+        """The input is at its end: load and commit the rest.
+
+        Args:
+            complete: Whether it ended after a whole line.
+        """
+        if self.has_begun or self._sources or self._early_state is not None:
+            self._open().finish(complete=complete)
+            if self._retry:
+                self._retry.check_all_came()
+
+    def break_off(self) -> None:
+        """Stop half-way: let requests in flight finish, and commit what is finished."""
+        if self.has_begun:
+            self._open().break_off()
+
+    def close(self) -> None:
+        """Close connections, files and the event loop."""
+        if self._importer:
+            self._importer.close()
+        self._locks.close()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+        self.progress.end()
+
+    def _open(self) -> Importer | Plan:
+        """What takes the records, opened when it is first needed."""
+        if opened := self._importer or self._plan:
+            return opened
+        settings, progress = self.settings, self.progress
+        if settings.only_errors_from:
+            self._retry = Retry(settings.only_errors_from, read_listed(settings))
+        taker: Importer | Plan
+        if settings.dry_run:
+            taker = self._plan = Plan(settings, progress)
+        else:
+            importer, self._locks = open_importer(
+                settings,
+                progress,
+                self._loop,
+                emit=self._emit,
+                early_state=self._early_state,
+                state_file=self.state_file,
+                sources=self._sources,
+            )
+            taker = self._importer = importer
+            for number in SIGNALS:
+                self._loop.add_signal_handler(number, importer.interrupt, number)
+            self.message_reader.turn = importer.turn
+            self.message_reader.wait = importer.wait_for_input
+        if self._retry:
+            progress.retry(settings.only_errors_from or "", len(self._retry))
+        for name, source in self._sources.items():
+            taker.open_stream(name, source)
+        return taker
 
     # Messages in
 
@@ -119,7 +188,9 @@ class TargetWorkosUsers(CommandLineTarget):
             ) from None
         self._sinks_to_clear.clear()  # nothing waits in a sink
         for stream_map in self.mapper.stream_maps[stream]:
-            self._intake.open_stream(stream_map.stream_alias, stream)
+            self._sources[stream_map.stream_alias] = stream
+            if self.has_begun:
+                self._open().open_stream(stream_map.stream_alias, stream)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
         record = message_dict.get("record")
@@ -140,7 +211,7 @@ class TargetWorkosUsers(CommandLineTarget):
         with closing(self._batch_files.records(encoding, manifest)) as records:
             for number, record in enumerate(records, start=1):
                 if number % LINES_PER_TURN == 0:
-                    self._intake.turn()
+                    self.message_reader.turn()
                 for stream_map in stream_maps:
                     self._add(stream_map, record)
 
@@ -159,16 +230,17 @@ class TargetWorkosUsers(CommandLineTarget):
         value = message_dict.get("value")
         if not isinstance(value, dict) or not isinstance(value.get("bookmarks", {}), dict):
             raise MalformedError("a STATE message needs an object, with an object in bookmarks")
-        self._states_read += 1
-        self._intake.read_state(value)
+        if not self.has_begun:
+            self._early_state = with_newest_entry(self._early_state, value)
+        elif not self._retry:  # the stored checkpoint stays as it is
+            self._open().read_state(value)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
         """Users aren't versioned: there is nothing to do."""
 
     def process_endofpipe(self) -> None:
         """The input is at its end: load and commit the rest."""
-        complete = not self._states_read or self.message_reader.last_type == "STATE"
-        self._control.finish(complete=complete)
+        self.finish(complete=True)
         for sink in self._sinks_active.values():
             sink.clean_up()
 
@@ -189,8 +261,17 @@ class TargetWorkosUsers(CommandLineTarget):
         if problem := problem or sink.problem(record):
             intact = {} if flawed else {INTACT: True}
             record = {**record, **intact, "_sdc_error": problem}
-        self._intake.add(name, record)
+        self._take(name, record)
         sink.record_counter_metric.increment()
+
+    def _take(self, name: str, record: dict[str, Any]) -> None:
+        taker, number = self._open(), None
+        if self._retry:
+            number = self._retry.number_of(name, record)
+            if number is None:
+                self.progress.left_out()
+                return
+        taker.add(name, record, number)
 
     def _warn_of_columns(self, stream_map: StreamMap, columns: set[str]) -> None:
         unknown = columns - KNOWN_COLUMNS - self._told_columns
@@ -215,7 +296,7 @@ class TargetWorkosUsers(CommandLineTarget):
     # STATE out
 
     def _emit(self, state: State) -> None:
-        if self.settings.only_errors_from:
+        if self._retry:
             return  # the stored checkpoint stays as it is
         try:
             with self.progress.aside():

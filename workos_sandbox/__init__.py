@@ -8,6 +8,7 @@ it does and what it doesn't.
 
 from __future__ import annotations
 
+from workos_sandbox.exceptions import SandboxError
 from workos_sandbox.faults import Action, Faults, ScriptedFault
 from workos_sandbox.limits import NO_LIMITS, Limits
 from workos_sandbox.server import DEFAULT_API_KEY, Sandbox
@@ -21,6 +22,7 @@ __all__ = [
     "Faults",
     "Limits",
     "Sandbox",
+    "SandboxError",
     "ScriptedFault",
     "World",
     "environment_id",

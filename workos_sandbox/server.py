@@ -11,8 +11,8 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from target_workos_users.exceptions import SettingsError
 from workos_sandbox import control
+from workos_sandbox.exceptions import SandboxError
 from workos_sandbox.exchange import Call, Refusal, rate_limited, unauthorized
 from workos_sandbox.faults import Action, FaultInjector, Faults
 from workos_sandbox.limits import NO_LIMITS, Limits, RateBudgets, is_write
@@ -77,13 +77,13 @@ class Sandbox:
         record_requests: bool = False,
     ) -> None:
         if not control.is_loopback(host):
-            raise SettingsError(
+            raise SandboxError(
                 f"the sandbox listens on loopback only, not on {host!r}: give 127.0.0.1, ::1 or "
                 "localhost"
             )
         for slug in roles:
             if not is_role_slug(slug):
-                raise SettingsError(
+                raise SandboxError(
                     f"{slug!r} is no role slug: expected 1 to 48 lower-case letters, digits, "
                     "hyphens and underscores"
                 )
@@ -123,7 +123,7 @@ class Sandbox:
         """Open the file and listen.
 
         Raises:
-            SettingsError: The file is in use or no sandbox file, or the port is taken.
+            SandboxError: The file is in use or no sandbox file, or the port is taken.
         """
         self.store = Store(self._path)
         try:
@@ -160,7 +160,7 @@ class Sandbox:
             await web.TCPSite(self._runner, host, port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise SettingsError(
+            raise SandboxError(
                 f"the sandbox can't listen on {host} port {port}: {error.strerror}. Give another "
                 "port, or 0 for any"
             ) from error

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.exceptions import SettingsError
-from target_workos_users.locks import FileLock, InUse
+from workos_sandbox.exceptions import SandboxError
+from workos_sandbox.file_lock import FileLock, InUse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -76,7 +76,7 @@ class Store:
         path: The SQLite file; made with mode 0600 if it isn't there.
 
     Raises:
-        SettingsError: Another process uses the file, it can't be opened, or it isn't a sandbox
+        SandboxError: Another process uses the file, it can't be opened, or it isn't a sandbox
             file.
     """
 
@@ -88,7 +88,7 @@ class Store:
             self._db = _connect(self.path)
         except sqlite3.Error as error:
             self._lock.release()
-            raise SettingsError(
+            raise SandboxError(
                 f"sandbox file {self.path}: {error}. Give another file, or delete this one to "
                 "start afresh"
             ) from error
@@ -158,7 +158,7 @@ def environment_id(path: str | Path) -> str:
     """The id of a sandbox file, which is made if it isn't there.
 
     Raises:
-        SettingsError: As :class:`Store`.
+        SandboxError: As :class:`Store`.
     """
     store = Store(path)
     try:
@@ -178,12 +178,12 @@ def _lock(path: Path) -> FileLock:
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path.with_name(path.name + "-lock"))
     except InUse as error:
-        raise SettingsError(
+        raise SandboxError(
             f"sandbox file {path} is in use by another sandbox (process {error}). End that one, "
             "or give another file"
         ) from None
     except OSError as error:
-        raise SettingsError(
+        raise SandboxError(
             f"sandbox file {path} can't be made: {error.strerror}. Give a file in a folder that "
             "exists and can be written to"
         ) from error
@@ -194,7 +194,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     except OSError as error:
-        raise SettingsError(
+        raise SandboxError(
             f"sandbox file {path} can't be opened: {error.strerror}. Give another file"
         ) from None
     db = sqlite3.connect(path, isolation_level=None)
@@ -220,7 +220,7 @@ def _check_and_migrate(db: sqlite3.Connection, path: Path) -> None:
             f"PRAGMA user_version = {secrets.randbits(31)}; COMMIT;"
         )
     elif db.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION_ID:
-        raise SettingsError(
+        raise SandboxError(
             f"sandbox file {path} is another program's SQLite file, and stays untouched. Give "
             "another file"
         )

@@ -43,6 +43,10 @@ class _List(msgspec.Struct):
     list_metadata: _Cursor | None = None
 
 
+class _Roles(msgspec.Struct):
+    data: list[_Role]
+
+
 def entity(answer: Any, call: str, *, writes: bool, **expected: str) -> dict[str, Any]:
     """The answer, if it is an object with an id and doesn't contradict what was asked for."""
     _check(answer, _Entity, call, writes=writes)
@@ -58,6 +62,13 @@ def entities(answer: Any, call: str, **expected: str) -> list[dict[str, Any]]:
     """The objects of a list answer, if none contradicts what was asked for."""
     _check(answer, _List, call, writes=False)
     return [entity(item, call, writes=False, **expected) for item in answer["data"]]
+
+
+def roles(answer: Any, call: str) -> list[dict[str, Any]]:
+    """The roles of a list answer; a role needs a slug, and no id."""
+    _check(answer, _Roles, call, writes=False)
+    found: list[dict[str, Any]] = answer["data"]
+    return found
 
 
 def _check(answer: Any, shape: type[msgspec.Struct], call: str, *, writes: bool) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.api.answers import entities, entity
+from target_workos_users.api.answers import entities, entity, roles
 from target_workos_users.api.refusals import membership_reason, organization_reason, user_reason
 from target_workos_users.exceptions import ApiError, Reason
 
@@ -72,6 +72,10 @@ class WorkOS:
         path = (*_USERS, "external_id", external_id)
         return await self._get(path, "find_user_by_external_id", external_id=external_id)
 
+    async def get_user(self, user_id: str) -> dict[str, Any] | None:
+        """The user with this WorkOS id, or None."""
+        return await self._get((*_USERS, user_id), "get_user", id=user_id)
+
     async def get_organization(self, organization_id: str) -> dict[str, Any] | None:
         """The organization with this WorkOS id, or None."""
         path = (*_ORGANIZATIONS, organization_id)
@@ -131,6 +135,18 @@ class WorkOS:
         )
         return entity(answer, "update_membership", writes=True, id=membership_id)
 
+    async def deactivate_membership(self, membership_id: str) -> dict[str, Any]:
+        """Deactivate a membership; one that is inactive already is fine (OpenAPI spec)."""
+        path = (*_MEMBERSHIPS, membership_id, "deactivate")
+        answer = await self._client.call("PUT", path)
+        return entity(answer, "deactivate_membership", writes=True, id=membership_id)
+
+    async def list_organization_roles(self, organization_id: str) -> list[dict[str, Any]]:
+        """The environment's roles and the organization's own."""
+        path = ("authorization", "organizations", organization_id, "roles")
+        answer = await self._client.call("GET", path)
+        return roles(answer, "list_organization_roles")
+
     async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:
         """A user's authentication factors, without their secrets."""
         answer = await self._client.call("GET", (*_USERS, user_id, "auth_factors"))
@@ -147,6 +163,14 @@ class WorkOS:
         if isinstance(answer, dict):  # WorkOS's emulator doesn't wrap it
             answer = answer.get("authentication_factor", answer)
         return entity(answer, "enroll_totp", writes=True, user_id=user_id)
+
+    async def delete_auth_factor(self, factor_id: str) -> None:
+        """Delete an authentication factor; one that is gone already is fine."""
+        try:
+            await self._client.call("DELETE", ("auth", "factors", factor_id))
+        except ApiError as error:
+            if error.reason is not Reason.NOT_FOUND:
+                raise
 
     async def close(self) -> None:
         """Close the connections."""

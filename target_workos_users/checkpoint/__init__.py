@@ -1,1 +1,1 @@
-"""What is loaded, and what is said of it. Only ``resume``, ``outputs`` and ``journal`` do I/O."""
+"""What is loaded, and what is said of it. Only ``resume`` and ``outputs`` do I/O."""

@@ -39,6 +39,7 @@ class Outputs:
         destination: The WorkOS environment to load into.
         incremental: Streams that the tap continues from a bookmark: their failed records don't
             come again, so their lines stay in the errors file.
+        beside: The run only loads again what failed: the checkpoint stays as it is.
         say: Tells the user.
 
     Attributes:
@@ -59,6 +60,7 @@ class Outputs:
         destination: str,
         *,
         incremental: Collection[str] = (),
+        beside: bool = False,
         say: Callable[[str], None] = lambda _: None,
     ) -> None:
         entry = start.entry or Entry(
@@ -71,7 +73,7 @@ class Outputs:
         self.errors = ErrorsFile(errors_path)
         self._open_errors(entry, incremental, say)
         self.ledger = ledger
-        self.ledger.begin(entry.lineage, mark)
+        self.ledger.begin(None if beside else entry.lineage, mark)
         entry.version, entry.destination = VERSION, destination
         self.checkpoint = Checkpoint(entry, start.tap_state)
 

@@ -144,6 +144,7 @@ def find_checkpoint(
     *,
     in_band: State | None,
     state_file: Path | None,
+    witness: str | None,
     is_known: Callable[[str], bool],
     say: Callable[[str], None],
 ) -> Start:
@@ -154,7 +155,8 @@ def find_checkpoint(
         destination: The WorkOS environment to load into.
         in_band: The last STATE message before the first record.
         state_file: What ``--state`` names.
-        is_known: Whether an organization of that id exists in the environment.
+        witness: A user of the ledger, if that is of another destination too.
+        is_known: Whether a user or an organization of that id exists in the environment.
         say: Tells the user.
 
     Raises:
@@ -167,7 +169,8 @@ def find_checkpoint(
         others.append(ask_meltano(settings))
     start = Start.newest(in_band, others)
     if start.entry and start.entry.destination != destination:
-        _check_destination(start, destination, is_known, say)
+        witnesses = [*list(start.entry.org_cache.values())[-1:], settings.org_id, witness]
+        _check_destination(start, destination, filter(None, witnesses), is_known, say)
     if start.entry is None and "MELTANO_EXTRACTOR_NAME" in os.environ:
         say(
             "No checkpoint came from the tap: starting with the first record. That is right "
@@ -178,13 +181,17 @@ def find_checkpoint(
 
 
 def _check_destination(
-    start: Start, destination: str, is_known: Callable[[str], bool], say: Callable[[str], None]
+    start: Start,
+    destination: str,
+    witnesses: Iterable[str],
+    is_known: Callable[[str], bool],
+    say: Callable[[str], None],
 ) -> None:
-    """Another host or key: another environment, unless it knows a cached organization."""
+    """Another host or key: another environment, unless it knows what this import left there."""
     assert start.entry
-    for organization_id in list(start.entry.org_cache.values())[-1:]:
+    for witness in witnesses:
         try:
-            known = is_known(organization_id)
+            known = is_known(witness)
         except ApiError as error:
             raise SettingsError(f"WorkOS answered with an error: {error}") from None
         if known:

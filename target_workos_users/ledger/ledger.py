@@ -12,7 +12,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from target_workos_users.exceptions import OutputError
 from target_workos_users.ledger.memory import Made, Past, Person, Version
@@ -69,7 +69,8 @@ class Ledger:
     @property
     def destination(self) -> str | None:
         """The WorkOS environment that it belongs to; None if it is new."""
-        return cast("str | None", self._meta("destination"))
+        destination: str | None = self._meta("destination")
+        return destination
 
     @destination.setter
     def destination(self, destination: str) -> None:
@@ -82,7 +83,7 @@ class Ledger:
         row = self._sql(
             "SELECT user_id FROM people WHERE user_id IS NOT NULL ORDER BY turn DESC LIMIT 1"
         ).fetchone()
-        return row and row[0]
+        return str(row[0]) if row else None
 
     def set_aside(self, say: Callable[[str], None]) -> Ledger:
         """Rename the file, which belongs to another environment, and begin a new one."""
@@ -94,32 +95,36 @@ class Ledger:
 
     # Runs
 
-    def begin(self, lineage: str, mark: str) -> bool:
+    def begin(self, lineage: str | None, mark: str) -> bool:
         """A run begins.
 
         Args:
-            lineage: Of the checkpoint.
-            mark: Its fingerprint.
+            lineage: Of the checkpoint. None: the run goes beside the last import, and adds to what
+                is known of it.
+            mark: The checkpoint's fingerprint.
 
         Returns:
             Whether it goes on from the last run of the lineage. Else the import was reset:
             nothing that was done before is taken for done.
         """
+        beside = lineage is None
         last = self._sql(
-            "SELECT id, reset FROM runs WHERE lineage = ? ORDER BY id DESC LIMIT 1", (lineage,)
+            "SELECT id, lineage, reset FROM runs WHERE lineage = coalesce(?, lineage) "
+            "ORDER BY id DESC LIMIT 1",
+            (lineage,),
         ).fetchone()
-        continued = goes_on(self._last_run(last[0]) if last else None, mark)
+        continued = bool(last) and (beside or goes_on(self._last_run(last[0]), mark))
         at = datetime.now(UTC).isoformat(timespec="seconds")
         values = (lineage, mark, at)
         self._write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
         (self._run,) = self._sql("SELECT max(id) FROM runs").fetchone()
         self._turn = self._run * _TURNS_OF_A_RUN
-        self._reset = last[1] if continued else self._turn
+        self._reset = last[2] if continued else self._turn
         self._write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
-        if last:
+        if last and not beside:
             self._write("DELETE FROM marks WHERE run = ?", (last[0],))
         self.commit()
-        self._lineage = lineage
+        self._lineage = lineage or (last[1] if last else "")
         return continued
 
     def mark(self, seq: int, fingerprint: str) -> None:

@@ -19,7 +19,7 @@ class LastRun(NamedTuple):
     ended: bool
 
 
-def goes_on(last: LastRun | None, mark: str) -> bool:
+def goes_on(last: LastRun, mark: str) -> bool:
     """Whether a run that starts from ``mark`` goes on from the last one.
 
     It does after an orderly end, from the newest STATE line; and after any other end from every
@@ -28,10 +28,8 @@ def goes_on(last: LastRun | None, mark: str) -> bool:
     set back: somebody wants what it doesn't cover to be loaded again.
 
     Args:
-        last: None if the ledger knows no run of this import.
+        last: The newest of this import.
         mark: Of the checkpoint that came in.
     """
-    if last is None:
-        return False
     newest = last.marks[-1] if last.marks else last.began
     return mark == newest or (not last.ended and mark in {last.began, *last.marks})

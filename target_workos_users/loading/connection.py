@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
+from target_workos_users.exceptions import SettingsError
 from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
@@ -20,7 +21,7 @@ from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from target_workos_users.api.pacing import Pacer
     from target_workos_users.ledger import Ledger
@@ -37,9 +38,21 @@ def destination(settings: Settings) -> str:
     if settings.sandbox_path:
         from workos_sandbox import environment_id  # noqa: PLC0415 - a web server
 
-        return f"sandbox#{environment_id(settings.sandbox_path)}"
+        with _sandbox_errors():
+            return f"sandbox#{environment_id(settings.sandbox_path)}"
     key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
     return f"{urlsplit(settings.base_url).netloc}#{key}"
+
+
+@contextmanager
+def _sandbox_errors() -> Iterator[None]:
+    """What the sandbox can't do is for the settings to put right."""
+    from workos_sandbox import SandboxError  # noqa: PLC0415 - a web server
+
+    try:
+        yield
+    except SandboxError as error:
+        raise SettingsError(str(error)) from error
 
 
 async def knows(settings: Settings, entity_id: str) -> bool:
@@ -76,7 +89,8 @@ async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, 
     if settings.sandbox_path:
         from workos_sandbox import Sandbox  # noqa: PLC0415 - a web server
 
-        sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
+        with _sandbox_errors():
+            sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
         api_key, base_url = sandbox.api_key, sandbox.base_url
     transport = Transport(
         rate_limit=settings.rate_limit,

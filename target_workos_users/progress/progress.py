@@ -110,9 +110,20 @@ class Progress:
             self._bar = LiveBar(self._logger)
             self.tick(0, 0)
 
-    def expect(self, records: int) -> None:
-        """So many records will come."""
+    def retry(self, path: str, records: int) -> None:
+        """Only the records that an errors file lists are loaded.
+
+        Args:
+            path: The errors file.
+            records: How many it lists.
+        """
         self._total.value = records
+        self.say(f"Loading only the {records:,} records that {path} lists.")
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether a record failed."""
+        return self._records.failed > 0
 
     def aside(self) -> AbstractContextManager[None]:
         """Make room on the terminal while something is written to stdout."""

@@ -111,11 +111,29 @@ class Settings:
         description="A user that exists: keep its fields, update them, or fail the record. "
         "Membership and roles are completed in either of the first two.",
     )
+    update_passwords: Literal["changed", "always", "never"] = setting(
+        th.StringType,
+        default="changed",
+        allowed_values=["changed", "always", "never"],
+        title="Update passwords",
+        description="With existing_users update: write a password or hash anew only where the "
+        "ledger knows that the source's changed since this import made the user (changed), in each "
+        "record that is loaded (always), or not at all (never).",
+    )
+    unknown_roles: Literal["fail", "ignore"] = setting(
+        th.StringType,
+        default="fail",
+        allowed_values=["fail", "ignore"],
+        title="Unknown roles",
+        description="A role slug that WorkOS doesn't know: make no membership and fail the record, "
+        "since WorkOS would give its default role; or ignore it and give the others.",
+    )
     require_membership: bool = setting(
         th.BooleanType,
         default=False,
         title="Require membership",
-        description="Delete a user created in this run again if its membership can't be made.",
+        description="Delete a user again that the same record made, if its membership can't be "
+        "made and it has none at all.",
     )
     dry_run: bool = setting(
         th.BooleanType,
@@ -129,11 +147,11 @@ class Settings:
         title="Errors file",
         description="Where the records that failed are written, a JSON line each, mode 0600.",
     )
-    journal_path: str | None = setting(
+    ledger_path: str | None = setting(
         th.StringType,
-        title="Journal",
-        description="What was finished since the last few STATE lines, digests only, mode 0600. "
-        'Default: the errors file\'s name with ".journal" added; "none" turns it off.',
+        title="Ledger",
+        description="An SQLite file that remembers what was done, record by record, mode 0600. "
+        'Default: the errors file\'s name with ".ledger" added; "none" turns it off.',
     )
     streams: frozenset[str] | None = setting(
         th.ArrayType(th.StringType),
@@ -235,7 +253,7 @@ class Settings:
         return replace(
             settings,
             organization=resolve.organization(settings),
-            journal_path=resolve.file_beside(
-                settings.errors_path, settings.journal_path, suffix=".journal"
+            ledger_path=resolve.file_beside(
+                settings.errors_path, settings.ledger_path, suffix=".ledger"
             ),
         )

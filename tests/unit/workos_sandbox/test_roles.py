@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from target_workos_users.exceptions import SettingsError
-from workos_sandbox import Sandbox
+from workos_sandbox import Sandbox, SandboxError
 
 MEMBERSHIPS = "/user_management/organization_memberships"
 
@@ -16,7 +15,7 @@ async def test_admin_member_and_the_roles_asked_for_are_there_from_the_start(db,
 
 
 def test_a_role_that_workos_would_not_take_is_refused_at_the_start(db):
-    with pytest.raises(SettingsError, match="'No Slug' is no role slug"):
+    with pytest.raises(SandboxError, match="'No Slug' is no role slug"):
         Sandbox(db, roles=["No Slug"])
 
 

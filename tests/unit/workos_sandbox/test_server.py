@@ -11,8 +11,7 @@ from workos import AsyncWorkOSClient
 from workos.organization_membership import RoleSingle
 from workos.user_management import PasswordHashed
 
-from target_workos_users.exceptions import SettingsError
-from workos_sandbox import Faults, Sandbox
+from workos_sandbox import Faults, Sandbox, SandboxError
 
 
 @pytest.mark.parametrize("key", [None, "Bearer sk_test_other", "sk_test_sandbox", "Bearer "])
@@ -114,7 +113,7 @@ async def test_a_file_that_cannot_be_written_is_a_500_and_not_a_crash(sandbox, a
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.1", "example.com", ""])
 def test_it_listens_on_loopback_only(db, host):
-    with pytest.raises(SettingsError, match="loopback only"):
+    with pytest.raises(SandboxError, match="loopback only"):
         Sandbox(db, host=host)
 
 
@@ -127,7 +126,7 @@ async def test_ipv6_loopback_is_loopback(db, connect):
 async def test_a_port_that_is_taken_is_a_clear_message_and_frees_the_file(db):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"port {port}.*Give another port"):
+        with pytest.raises(SandboxError, match=f"port {port}.*Give another port"):
             async with Sandbox(db, port=port):
                 pytest.fail("it listens")
     async with Sandbox(db):

@@ -6,8 +6,7 @@ import stat
 
 import pytest
 
-from target_workos_users.exceptions import SettingsError
-from workos_sandbox import Sandbox, read_world
+from workos_sandbox import Sandbox, SandboxError, read_world
 from workos_sandbox.store import Store, environment_id
 
 
@@ -32,16 +31,14 @@ def test_the_file_is_for_its_owner_only(db):
 
 @pytest.mark.usefixtures("store")
 def test_a_second_sandbox_on_the_file_is_told_who_has_it(db):
-    with pytest.raises(
-        SettingsError, match=rf"in use by another sandbox \(process {os.getpid()}\)"
-    ):
+    with pytest.raises(SandboxError, match=rf"in use by another sandbox \(process {os.getpid()}\)"):
         Store(db)
 
 
 def test_a_failed_opening_gives_the_file_back(db):
     db.write_bytes(b"no database" * 100)
     for _ in range(2):
-        with pytest.raises(SettingsError, match="file is not a database"):
+        with pytest.raises(SandboxError, match="file is not a database"):
             Store(db)
 
 
@@ -49,7 +46,7 @@ def test_another_programs_file_stays_untouched(db):
     other = sqlite3.connect(db)
     other.execute("CREATE TABLE users (name TEXT)")
     other.close()
-    with pytest.raises(SettingsError, match="another program's SQLite file"):
+    with pytest.raises(SandboxError, match="another program's SQLite file"):
         Store(db)
     other = sqlite3.connect(db)
     assert other.execute("SELECT name FROM sqlite_schema").fetchall() == [("users",)]
@@ -63,7 +60,7 @@ def test_a_folder_that_is_not_there_is_made(tmp_path):
 
 def test_a_folder_that_can_not_be_made_is_told(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="can't be made: "):
+    with pytest.raises(SandboxError, match="can't be made: "):
         Store(tmp_path / "file" / "sandbox.db")
 
 
