@@ -139,18 +139,19 @@ class Committer:
         if self._unsaid and not self._sealed:
             self._print_state()
 
-    def finish(self, *, complete: bool, came: Callable[[ErrorLine], bool]) -> None:
+    def finish(self, *, complete: bool, is_settled: Callable[[ErrorLine], bool]) -> None:
         """Everything is committed: print the last STATE.
 
         Args:
             complete: Whether the whole source was read.
-            came: Whether the record of an earlier run's error line was looked at in this run.
+            is_settled: Whether this run tells what became of the record of an earlier run's error
+                line.
 
         Raises:
             OutputError: Nobody reads it.
         """
         if complete:
-            self._outputs.errors.drop_lines(came)
+            self._outputs.errors.drop_lines(is_settled)
             self._checkpoint.finish()
         if self._checkpoint.streams or self._unsaid:
             self._print_state()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.commit import Committer
+from target_workos_users.errors.file import check_of, record_check
 from target_workos_users.exceptions import AccessDenied, ErrorType, RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.connection import Connection
@@ -24,13 +25,15 @@ from target_workos_users.loading.task import identity_of, make_task
 from target_workos_users.records.parse import identity, parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
     from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.ledger import Ledger
     from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress
+    from target_workos_users.records.parse import OrganizationRef
     from target_workos_users.settings.settings import Settings
 
 _CHUNKS_IN_FLIGHT = 2
@@ -55,6 +58,7 @@ class Importer:
         progress: What is told to the user.
         emit: Prints a STATE value on stdout.
         loop: The event loop; it runs only inside the calls of this class.
+        connect: Opens the way to WorkOS, when the first record is to be sent.
     """
 
     def __init__(
@@ -64,7 +68,11 @@ class Importer:
         progress: Progress,
         emit: Callable[[State], None],
         loop: asyncio.AbstractEventLoop,
+        connect: Callable[
+            [Settings, Ledger, Mapping[str, str]], Awaitable[Connection]
+        ] = Connection.open,
     ) -> None:
+        self._connect = connect
         self._settings = settings
         self._outputs = outputs
         self._ledger = outputs.ledger
@@ -150,7 +158,7 @@ class Importer:
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
-        self._committer.finish(complete=complete, came=self._came)
+        self._committer.finish(complete=complete, is_settled=self._is_settled)
 
     def break_off(self) -> None:
         """Stop half-way: let requests in flight finish, and commit what is finished.
@@ -201,7 +209,7 @@ class Importer:
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
             entry = self._outputs.checkpoint.entry
-            self._connection = await Connection.open(self._settings, self._ledger, entry.org_cache)
+            self._connection = await self._connect(self._settings, self._ledger, entry.org_cache)
             self._progress.connected(
                 self._connection.transport.stats, self._connection.organizations.counts
             )
@@ -236,23 +244,33 @@ class Importer:
             self._changed.set()
 
     def _remember_invalid(self, stream: str, record: Record) -> None:
-        """Note that a record was looked at, as far as it can be told whose it is."""
-        if who := identity(record.content, self._settings.organization):
-            self._ledger.settle(
-                identity_of(self._ledger, stream, *who),
-                Version(record.digest),
-                stream=stream,
-                number=record.number,
-                email=who[0],
-                error=ErrorType.INVALID_RECORD,
-            )
+        """Note that a record was looked at."""
+        who = identity(record.content, self._settings.organization)
+        self._ledger.settle(
+            self._identity(stream, who, lambda: check_of(record.content)),
+            Version(record.digest),
+            stream=stream,
+            number=record.number,
+            email=who and who[0],
+            error=ErrorType.INVALID_RECORD,
+        )
 
-    def _came(self, line: ErrorLine) -> bool:
-        """Whether this run looked at the record of an earlier run's error line."""
+    def _is_settled(self, line: ErrorLine) -> bool:
+        """Whether this run looked at the record of an earlier run's line, or it is gone."""
+        stream = self._outputs.checkpoint.streams.get(line.stream)
+        if stream is None or not stream.incremental:
+            return stream is not None  # the whole of it was read
         who = identity(line.record, self._settings.organization)
+        number = self._identity(line.stream, who, lambda: record_check(line.record))
+        return self._ledger.past(number).has_come
+
+    def _identity(
+        self, stream: str, who: tuple[str, OrganizationRef | None] | None, check: Callable[[], int]
+    ) -> int:
+        """The number under which the ledger knows a record, even one that doesn't say whose."""
         if who is None:
-            return False
-        return self._ledger.past(identity_of(self._ledger, line.stream, *who)).has_come
+            return self._ledger.identity(stream, check())
+        return identity_of(self._ledger, stream, *who)
 
     async def _tick(self) -> None:
         """Tell the progress that time goes by."""

@@ -9,20 +9,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.errors.file import read_errors, shown_record
+from target_workos_users.errors.file import check_of, read_errors, record_check
 from target_workos_users.exceptions import SourceChanged
-from target_workos_users.records import numbers
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from target_workos_users.settings.settings import Settings
-
-_digest = Digester()
-_decode = msgspec.json.Decoder(float_hook=numbers.decimal).decode
 
 
 def retry_settings(settings: Settings, now: datetime) -> Settings:
@@ -90,7 +83,7 @@ def read_listed(settings: Settings) -> dict[str, Listed]:
     if settings.only_errors_from:
         for line in read_errors(Path(settings.only_errors_from)):
             if line.retryable or not settings.retryable_only:
-                listed[line.stream].add(line.record_number, _check(line.record))
+                listed[line.stream].add(line.record_number, record_check(line.record))
     for stream in listed.values():
         stream.sort()
     return dict(listed)
@@ -128,7 +121,7 @@ class Retry:
         listed = self._listed.get(name)
         if listed is None or listed.next != number:
             return None
-        if listed.checks[listed.taken] != _check(_decode(shown_record(content))):
+        if listed.checks[listed.taken] != check_of(content):
             raise SourceChanged(
                 f"Record {number:,} of stream {name!r} isn't the one that {self._path} lists: the "
                 "source changed since, or the tap began elsewhere. Put the source back as it was, "
@@ -152,8 +145,3 @@ class Retry:
                     "Put the source back as it was, and let the tap start with its first record "
                     "(meltano run --full-refresh --no-state-update)."
                 )
-
-
-def _check(record: dict[str, Any]) -> int:
-    """A number that tells a redacted record from others; ``_sdc_*`` columns don't count."""
-    return int.from_bytes(_digest(record)[:8])

@@ -66,14 +66,14 @@ class Outputs:
         entry = start.entry or Entry(
             version=VERSION, lineage=secrets.token_hex(4), destination=destination
         )
+        mark = fingerprint(entry, start.tap_state)
         self.begins = all(stream.complete for stream in entry.streams.values())
         if self.begins or not entry.started:
             entry.started = now()
-        mark = fingerprint(entry, start.tap_state)
-        self.errors = ErrorsFile(errors_path)
-        self._open_errors(entry, incremental, say)
         self.ledger = ledger
         self.ledger.begin(None if beside else entry.lineage, mark)
+        self.errors = ErrorsFile(errors_path)
+        self._open_errors(entry, incremental, say)
         entry.version, entry.destination = VERSION, destination
         self.checkpoint = Checkpoint(entry, start.tap_state)
 

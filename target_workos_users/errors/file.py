@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.exceptions import OutputError, RecordError, SettingsError
 from target_workos_users.files import is_intact, private_open, private_replace, write_all
 from target_workos_users.records import numbers
@@ -26,6 +27,8 @@ _QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it 
 _READ_SIZE = 4_096
 
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal).decode
+_digest = Digester()
 
 
 def error_line(
@@ -68,14 +71,19 @@ def error_line(
     }
 
 
-def shown_record(record: Mapping[str, Any]) -> bytes:
-    """A record as its line in errors.jsonl has it: redacted, as JSON."""
-    return _encoder.encode(show_record(record))
-
-
 def line_digest(line: bytes) -> str:
     """What a checkpoint knows a line by: 11 characters."""
     return urlsafe_b64encode(hashlib.sha256(line).digest()[:8]).rstrip(b"=").decode()
+
+
+def record_check(shown: Mapping[str, Any]) -> int:
+    """A number that tells a record, as its line shows it, from others; no ``_sdc_*`` columns."""
+    return int.from_bytes(_digest(dict(shown))[:8])
+
+
+def check_of(record: Mapping[str, Any]) -> int:
+    """The :func:`record_check` that the line of a record would have."""
+    return record_check(_decode_record(_encoder.encode(show_record(record))))
 
 
 class ErrorsFile:
@@ -202,12 +210,26 @@ class ErrorsFile:
             self._file = None
 
     def _lines_but(self, is_settled: Callable[[ErrorLine], bool]) -> Iterator[bytes]:
-        """All lines but those of earlier runs whose records came again."""
+        """All lines but those of earlier runs whose records came again, then or now."""
+        latest: dict[int, int] = {}
+        for position, raw in self._lines_before():
+            line = _decode_line(raw)
+            if not is_settled(line):
+                latest[_key(line)] = position
+        for position, raw in self._lines_before():
+            if latest.get(_key(_decode_line(raw))) == position:
+                yield raw
+        with self.path.open("rb") as file:
+            file.seek(self._of_this_run)
+            yield from file
+
+    def _lines_before(self) -> Iterator[tuple[int, bytes]]:
+        """The lines of earlier runs, with their positions."""
         position = 0
         with self.path.open("rb") as file:
-            for line in file:
-                if position >= self._of_this_run or not is_settled(_decode_line(line)):
-                    yield line
+            while position < self._of_this_run:
+                line = file.readline()
+                yield position, line
                 position += len(line)
 
     def _look(self, size: int) -> None:
@@ -246,6 +268,11 @@ def _lines(path: Path, size: int, keep: Callable[[str], bool]) -> Iterator[bytes
             position += len(line)
             if position <= size and keep(_decode_line(line).stream):
                 yield line
+
+
+def _key(line: ErrorLine) -> int:
+    """A number that tells what failed of which record."""
+    return hash((line.stream, record_check(line.record), line.error_type, line.workos_code))
 
 
 class ErrorLine(msgspec.Struct):

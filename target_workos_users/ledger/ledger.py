@@ -18,7 +18,7 @@ from target_workos_users.exceptions import OutputError
 from target_workos_users.ledger.memory import Made, Past, Person, Version
 from target_workos_users.ledger.prints import Fingerprinter, pack, unpack
 from target_workos_users.ledger.runs import LastRun, goes_on
-from target_workos_users.ledger.store import open_database, set_aside
+from target_workos_users.ledger.store import is_damage, open_database, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,10 +80,10 @@ class Ledger:
     @property
     def some_user_id(self) -> str | None:
         """A user that WorkOS should have, if this ledger belongs to the environment."""
-        row = self._sql(
+        rows = self._sql(
             "SELECT user_id FROM people WHERE user_id IS NOT NULL ORDER BY turn DESC LIMIT 1"
-        ).fetchone()
-        return str(row[0]) if row else None
+        )
+        return str(rows[0][0]) if rows else None
 
     def set_aside(self, say: Callable[[str], None]) -> Ledger:
         """Rename the file, which belongs to another environment, and begin a new one."""
@@ -108,18 +108,19 @@ class Ledger:
             nothing that was done before is taken for done.
         """
         beside = lineage is None
-        last = self._sql(
+        found = self._sql(
             "SELECT id, lineage, reset FROM runs WHERE lineage = coalesce(?, lineage) "
             "ORDER BY id DESC LIMIT 1",
             (lineage,),
-        ).fetchone()
-        continued = bool(last) and (beside or goes_on(self._last_run(last[0]), mark))
+        )
+        last: tuple[int, str, int] | None = found[0] if found else None
+        continued = last is not None and (beside or goes_on(self._last_run(last[0]), mark))
         at = datetime.now(UTC).isoformat(timespec="seconds")
         values = (lineage, mark, at)
         self._write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
-        (self._run,) = self._sql("SELECT max(id) FROM runs").fetchone()
+        ((self._run,),) = self._sql("SELECT max(id) FROM runs")
         self._turn = self._run * _TURNS_OF_A_RUN
-        self._reset = last[2] if continued else self._turn
+        self._reset = last[2] if last and continued else self._turn
         self._write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
         if last and not beside:
             self._write("DELETE FROM marks WHERE run = ?", (last[0],))
@@ -146,7 +147,7 @@ class Ledger:
         self.commit()
 
     def _last_run(self, run: int) -> LastRun:
-        began, ended = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,)).fetchone()
+        ((began, ended),) = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,))
         marks = self._sql("SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,))
         return LastRun(began, [mark for (mark,) in marks], bool(ended))
 
@@ -158,25 +159,28 @@ class Ledger:
         Args:
             email: Canonical.
         """
-        row = self._sql(
+        rows = self._sql(
             "SELECT email, user_id, external_id, made, settled, turn, held, seen FROM people "
             "WHERE key = ?",
             (self.fingerprinter.number(email),),
-        ).fetchone()
-        if row is None or row[0] != email:
-            return None
-        _, user_id, external_id, made, settled, turn, held, seen = row
-        return Person(
-            email,
-            user_id,
-            external_id,
-            Made(made),
-            bool(settled),
-            turn >= self._reset,
-            turn >= self._run * _TURNS_OF_A_RUN,
-            unpack(held),
-            unpack(seen),
         )
+        if not rows or rows[0][0] != email:
+            return None
+        _, user_id, external_id, made, settled, turn, held, seen = rows[0]
+        try:
+            return Person(
+                email,
+                user_id,
+                external_id,
+                Made(made),
+                bool(settled),
+                turn >= self._reset,
+                turn >= self._run * _TURNS_OF_A_RUN,
+                unpack(held),
+                unpack(seen),
+            )
+        except (ValueError, TypeError) as error:
+            raise self._failure(sqlite3.DatabaseError(f"a row makes no sense: {error}")) from None
 
     def attempt(self, email: str) -> None:
         """A create is about to be sent; :attr:`defer` commits that first.
@@ -229,20 +233,23 @@ class Ledger:
             "WHERE key = ? ORDER BY turn DESC",
             (identity,),
         )
-        versions = [
-            Version(
-                digest,
-                turn,
-                bool(done),
-                organization,
-                membership,
-                bool(made),
-                tuple((roles or "").split()),
-                bool(inactive),
-                unpack(prints),
-            )
-            for digest, turn, done, organization, membership, made, roles, inactive, prints in rows
-        ]
+        try:
+            versions = [
+                Version(
+                    digest,
+                    turn + 0,
+                    bool(done),
+                    organization,
+                    membership,
+                    bool(made),
+                    tuple((roles or "").split()),
+                    bool(inactive),
+                    unpack(prints),
+                )
+                for digest, turn, done, organization, membership, made, roles, inactive, prints in rows
+            ]
+        except (ValueError, TypeError, AttributeError) as error:
+            raise self._failure(sqlite3.DatabaseError(f"a row makes no sense: {error}")) from None
         return Past(versions, self._reset, self._run * _TURNS_OF_A_RUN)
 
     def settle(
@@ -341,15 +348,17 @@ class Ledger:
             self.defer(self.commit)
         self._sql(statement, values)
 
-    def _sql(self, statement: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+    def _sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         try:
-            return self._database.execute(statement, values)
+            return self._database.execute(statement, values).fetchall()
         except sqlite3.Error as error:
             raise self._failure(error) from None
+        except UnicodeDecodeError:  # in SQLite's own message
+            raise self._failure(sqlite3.DatabaseError("it is damaged")) from None
 
     def _failure(self, error: sqlite3.Error) -> OutputError:
         way_on = "Free the disk, or whatever is in the way, and run again"
-        if not isinstance(error, sqlite3.OperationalError) and self.path and self.path.exists():
+        if is_damage(error) and self.path and self.path.exists():
             aside = set_aside(self.path)
             way_on = f"It is now {aside.name}: run again, and a new one is begun"
         return OutputError(
@@ -366,7 +375,7 @@ class Ledger:
             values = (self._lineage, name)
             self._write("INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values)
             found = self._sql("SELECT id FROM streams WHERE lineage = ? AND name = ?", values)
-            self._streams[name] = found.fetchone()[0]
+            self._streams[name] = found[0][0]
         return self._streams[name]
 
     def _organization(self, workos_id: str | None) -> int | None:
@@ -374,14 +383,12 @@ class Ledger:
             return None
         if workos_id not in self._organizations:
             self.organization(workos_id, None, made=False)
-            found = self._sql(
-                "SELECT id FROM organizations WHERE workos_id = ?", (workos_id,)
-            ).fetchone()
+            found = self._sql("SELECT id FROM organizations WHERE workos_id = ?", (workos_id,))
             if len(self._organizations) >= _MOST_ORGANIZATIONS:
                 self._organizations.clear()
-            self._organizations[workos_id] = found[0]
+            self._organizations[workos_id] = found[0][0]
         return self._organizations[workos_id]
 
     def _meta(self, name: str) -> Any:
-        row = self._sql("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
-        return row and row[0]
+        rows = self._sql("SELECT value FROM meta WHERE name = ?", (name,))
+        return rows[0][0] if rows else None

@@ -104,5 +104,12 @@ def pack(prints: Prints) -> bytes:
 
 
 def unpack(content: bytes | None) -> Prints:
-    """What :func:`pack` packed."""
-    return dict(struct.iter_unpack("<HI", content or b""))
+    """What :func:`pack` packed.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    try:
+        return dict(struct.iter_unpack("<HI", content or b""))
+    except struct.error as error:
+        raise ValueError(str(error)) from None

@@ -63,9 +63,9 @@ def open_database(path: Path | None, say: Callable[[str], None]) -> sqlite3.Conn
         private_open(path, os.O_RDWR).close()
         try:
             return _prepare(_connect(path))
-        except sqlite3.OperationalError:
-            raise
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
+            if not is_damage(error):
+                raise
             _check_ours(path)
             aside = set_aside(path)
             say(
@@ -114,6 +114,7 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
     """Make the tables of a new file; refuse one that isn't a ledger."""
+    database.text_factory = lambda content: content.decode("utf-8", "replace")  # of a torn page
     try:
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = OFF")  # a power cut costs requests, nothing else
@@ -126,10 +127,18 @@ def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
         elif (version := _pragma(database, "user_version")) > _VERSION:
             raise sqlite3.OperationalError(f"it has version {version}; upgrade this target")
         database.execute("UPDATE meta SET value = value WHERE name = 'key'")  # can it be written?
+    except UnicodeDecodeError:  # in SQLite's own message
+        database.close()
+        raise sqlite3.DatabaseError("database disk image is malformed") from None
     except sqlite3.Error:
         database.close()
         raise
     return database
+
+
+def is_damage(error: sqlite3.Error) -> bool:
+    """Whether an error tells that the file itself is damaged, not what it is used for."""
+    return not isinstance(error, sqlite3.OperationalError) or "no such " in str(error)
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

@@ -110,6 +110,27 @@ async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, 
     return api, transport
 
 
+def make_loader(
+    api: WorkOS, settings: Settings, ledger: Ledger, organizations: OrganizationCache
+) -> Loader:
+    """The loader that the settings ask for."""
+    users = Users(
+        api,
+        ledger,
+        existing_users=settings.existing_users,
+        update_passwords=settings.update_passwords,
+    )
+    roles = Roles(api, unknown_roles=settings.unknown_roles)
+    return Loader(
+        ledger,
+        organizations=organizations,
+        users=users,
+        memberships=Memberships(api, organizations, roles),
+        factors=Factors(api),
+        require_membership=settings.require_membership,
+    )
+
+
 @dataclass
 class Connection:
     """An open way to WorkOS.
@@ -139,20 +160,7 @@ class Connection:
             organizations = OrganizationCache(
                 api, create_missing=settings.create_missing_orgs, state=org_cache
             )
-            roles = Roles(api, unknown_roles=settings.unknown_roles)
-            loader = Loader(
-                ledger,
-                organizations=organizations,
-                users=Users(
-                    api,
-                    ledger,
-                    existing_users=settings.existing_users,
-                    update_passwords=settings.update_passwords,
-                ),
-                memberships=Memberships(api, organizations, roles),
-                factors=Factors(api),
-                require_membership=settings.require_membership,
-            )
+            loader = make_loader(api, settings, ledger, organizations)
             queue = LoadQueue(loader.load, concurrency=settings.concurrency)
             return cls(transport, organizations, queue, stack.pop_all())
 

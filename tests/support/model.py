@@ -1,33 +1,36 @@
-"""A model tap and a model loader for the property tests of the checkpoint.
+"""A model tap, a model WorkOS and whoever stores the state, for the property tests.
 
-The chunks, the checkpoint, the errors file and the journal are the real ones; the model stands
-for what is outside: a source, a tap, WorkOS, whoever stores the state, and crashes.
+The importer, the loader, the checkpoint, the errors file and the ledger are the real ones; the
+model stands for what is outside: a source, a tap, WorkOS, Meltano, and crashes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections import Counter
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.checkpoint.chunks import Chunker
-from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.checkpoint.outputs import Run
+from target_workos_users.api.statistics import TransportStats
+from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import Start
-from target_workos_users.commit import Committer
-from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.checkpoint.state import bookmark_of, says_something
+from target_workos_users.importer import Importer
+from target_workos_users.ledger import Ledger
+from target_workos_users.loading.connection import Connection, make_loader
+from target_workos_users.loading.organizations import OrganizationCache
+from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.progress.progress import Progress
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
+from tests.support.model_workos import ModelWorkOS
 
 if TYPE_CHECKING:
     import logging
     from collections.abc import Iterator
     from pathlib import Path
     from random import Random
-
-    from target_workos_users.checkpoint.chunks import Chunk
 
 DESTINATION = "model#0"
 
@@ -42,10 +45,12 @@ def make_settings(**config: Any) -> Settings:
     return Settings.from_config({"sandbox_path": "unused", **defaults, **config}, {})
 
 
-class Crash(Exception):
-    """The process is gone, or about to be: a signal is handled between two steps only."""
+class Crash(SystemExit):
+    """The process is gone. (Of all exceptions, the event loop lets only this kind through.)"""
 
-    may_be_gentle = True
+
+class Signal(Crash):
+    """A signal comes, where the target looks for one."""
 
 
 @dataclass
@@ -53,7 +58,7 @@ class ModelStream:
     """A stream of the source.
 
     Attributes:
-        records: What it holds, in the order of the source.
+        records: What it holds, in the order of the source; each has an ``id``.
         incremental: It has a replication key (``id``): the tap starts again from its bookmark.
         inclusive: … at ``>=`` it, as SDK taps do.
         is_sorted: The tap sends records by replication key; else in any order, and then its
@@ -85,14 +90,20 @@ class World:
     streams: list[ModelStream]
     folder: Path
     random: Random
-    loads: Counter[str] = field(default_factory=Counter)
-    lost_answers: Counter[str] = field(default_factory=Counter)
+    workos: ModelWorkOS = field(default_factory=ModelWorkOS)
     stored: dict[str, Any] | None = None
+    printed: list[dict[str, Any]] = field(default_factory=list)
     echo: bool = True
 
+    @property
+    def errors(self) -> list[dict[str, Any]]:
+        """The lines of the errors file."""
+        lines = (self.folder / "errors.jsonl").read_text().splitlines()
+        return [json.loads(line) for line in lines]
 
-def key(stream: str, record: dict[str, Any]) -> str:
-    return json.dumps([stream, record], sort_keys=True)
+    @property
+    def ledger_path(self) -> Path:
+        return self.folder / "errors.jsonl.ledger"
 
 
 def tap(world: World) -> Iterator[dict[str, Any]]:
@@ -124,12 +135,12 @@ def tap(world: World) -> Iterator[dict[str, Any]]:
         if stream.incremental and highest >= 0:
             bookmark["replication_key_value"] = highest
             bookmark.pop("progress_markers", None)
-    if says_state:
+    if says_state and random.random() < 0.8:  # the SDK drops a state that says nothing new
         yield {"type": "STATE", "value": json.loads(json.dumps(state))}
 
 
 class ModelRun:
-    """One run of the target over the model tap.
+    """One run of the importer over the model tap.
 
     Args:
         world: What outlives it.
@@ -139,27 +150,40 @@ class ModelRun:
     """
 
     def __init__(
-        self, world: World, settings: Settings, logger: logging.Logger, crash_rate: float
+        self, world: World, settings: Settings, logger: logging.Logger, crash_rate: float = 0.0
     ) -> None:
         self.world = world
         self.settings = settings
         self.progress = Progress(settings, logger)
         self.crash_rate = crash_rate
         self.read = 0
-        self.started = False
 
-    def step(self) -> None:
+    def step(self, crash: type[Crash] = Crash) -> None:
+        """Between any two things that a process does, it may be the last."""
         if self.world.random.random() < self.crash_rate:
-            raise Crash
+            raise crash
 
     def emit(self, state: dict[str, Any]) -> None:
-        try:
-            self.step()
-            self.world.stored = json.loads(json.dumps(state))
-            self.step()
-        except Crash as crash:
-            crash.may_be_gentle = False
-            raise
+        """Meltano stores what is printed."""
+        self.step()
+        self.world.printed.append(json.loads(json.dumps(state)))
+        self.store(self.world.printed[-1])
+        self.step()
+
+    def store(self, state: dict[str, Any]) -> None:
+        """As ``meltano run`` does: the newest line counts."""
+        self.world.stored = state
+
+    async def connect(
+        self, settings: Settings, ledger: Ledger, org_cache: dict[str, str]
+    ) -> Connection:
+        """As :meth:`Connection.open`, with the model in WorkOS's place."""
+        api: Any = self.world.workos
+        organizations = OrganizationCache(api, create_missing=True, state=org_cache, delays=())
+        loader = make_loader(api, settings, ledger, organizations)
+        queue = LoadQueue(loader.load, concurrency=self.world.random.randint(1, 4))
+        transport: Any = NoTransport()
+        return Connection(transport, organizations, queue, AsyncExitStack())
 
     def go(self) -> bool:
         """Run to the end or to a crash; True if it got to the end."""
@@ -168,109 +192,75 @@ class ModelRun:
         while messages and messages[0]["type"] == "STATE":
             early = messages.pop(0)["value"]
         others = [self.world.stored] if self.world.stored and not self.world.echo else []
-        run = Run(self.settings, Start.newest(early, others), DESTINATION)
-        chunker = Chunker(
-            run.checkpoint,
-            Digester(),
-            size=self.settings.batch_size_rows,
-            reload=self.settings.on_source_change == "reload",
+        start = Start.newest(early, others)
+        incremental = {
+            stream.name
+            for stream in self.world.streams
+            if says_something(bookmark_of(start.tap_state, stream.name))
+        }
+        ledger = Ledger.open(self.settings.ledger_path, lambda _: None)
+        ledger.destination = DESTINATION
+        outputs = Outputs(
+            self.settings.errors_path, ledger, start, DESTINATION, incremental=incremental
         )
-        committer = Committer(self.settings, run, self.progress, emit=self.emit, organizations=dict)
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(lambda *_: None)  # a task that a crash ended, say
+        importer = Importer(
+            self.settings, outputs, self.progress, self.emit, self.loop, self.connect
+        )
+        self.world.workos.step = self.step
         try:
-            self._read(messages, run, chunker, committer)
+            self._read(messages, importer)
+            importer.close()
         except Crash as crash:
-            if crash.may_be_gentle and self.world.random.random() < 0.5:
-                self._stop_gently(committer)
+            if isinstance(crash, Signal) and self.world.random.random() < 0.5:
+                self._stop_gently(importer)
+            self._kill(outputs)
             return False
+        except BaseException:
+            self._kill(outputs)
+            raise
         finally:
-            run.close()
+            self.loop.close()
         return True
 
-    def _stop_gently(self, committer: Committer) -> None:
-        """As after a signal: commit what is finished; Meltano may or may not store it."""
-        stored = self.world.stored
-        self.crash_rate = 0.0
-        committer.commit_start()
+    def _read(self, messages: list[dict[str, Any]], importer: Importer) -> None:
+        for message in messages:
+            self.step(Signal)
+            match message:
+                case {"type": "SCHEMA", "stream": name}:
+                    importer.open_stream(name, name)
+                case {"type": "STATE", "value": value}:
+                    importer.read_state(value)
+                case {"stream": name, "record": record}:
+                    self.read += 1
+                    importer.add(name, record)
+                    if self.world.random.random() < 0.5:
+                        importer.turn()
+        importer.finish(complete=True)
+
+    def _stop_gently(self, importer: Importer) -> None:
+        """As after a signal that came now: Meltano may or may not store what is printed."""
+        stored, self.crash_rate = self.world.stored, 0.0
+        importer.break_off()
         if self.world.random.random() < 0.5:
             self.world.stored = stored
 
-    def _read(
-        self,
-        messages: list[dict[str, Any]],
-        run: Run,
-        chunker: Chunker,
-        committer: Committer,
-    ) -> None:
-        waiting: list[Chunk] = []
-        for message in messages:
-            self.step()
-            match message:
-                case {"type": "SCHEMA", "stream": name}:
-                    chunker.open_stream(name, name)
-                case {"type": "STATE", "value": value}:
-                    committer.read_state(value)
-                case {"stream": name, "record": record}:
-                    self.read += 1
-                    self._submit(chunker.add(name, record), run, committer, waiting)
-        self._settle(run, committer, waiting, keep=0)
-        complete = not any(m["type"] == "STATE" for m in messages) or (
-            messages[-1]["type"] == "STATE"
-        )
-        self._submit(chunker.end(complete=complete), run, committer, waiting)
-        self._settle(run, committer, waiting, keep=0)
-        committer.finish(complete=complete)
+    def _kill(self, outputs: Outputs) -> None:
+        """What wasn't committed is gone, and nothing goes on."""
+        outputs.close()
+        self.world.workos.step = lambda: None
+        while tasks := asyncio.all_tasks(self.loop):
+            for task in tasks:
+                task.cancel()
+            with suppress(Crash, RuntimeError):  # of another task that a crash ended
+                self.loop.run_until_complete(asyncio.wait(tasks))
 
-    def _submit(
-        self, chunk: Chunk | None, run: Run, committer: Committer, waiting: list[Chunk]
-    ) -> None:
-        if chunk is None:
-            return
-        committer.in_flight.append(chunk)
-        if chunk.unchanged:
-            for part, records in chunk.parts:
-                for record in records:
-                    assert self.world.loads[key(part.stream, record.content)] or (
-                        record.content.get("bad")
-                    ), "skipped, but never loaded"
-                    record.counts = {} if part.counted else {"unchanged": 1}
-            committer.commit_finished()
-            return
-        if not self.started:
-            committer.start()
-            self.started = True
-        waiting.append(chunk)
-        self._settle(run, committer, waiting, keep=1)
 
-    def _settle(self, run: Run, committer: Committer, waiting: list[Chunk], *, keep: int) -> None:
-        """Load records of the waiting chunks in any order, until so many chunks are left."""
-        while len(waiting) > keep:
-            candidates = [
-                (chunk, part.stream, record)
-                for chunk in waiting
-                for part, records in chunk.parts
-                for record in records
-                if record.counts is None
-            ]
-            chunk, stream, record = self.world.random.choice(candidates)
-            self._load(run, chunk, stream, record)
-            committer.commit_finished()
-            waiting[:] = [chunk for chunk in waiting if chunk.unfinished]
+class NoTransport:
+    """Where the model is in WorkOS's place, nothing is sent."""
 
-    def _load(self, run: Run, chunk: Chunk, stream: str, record: Any) -> None:
-        known = run.finished.get(stream)
-        counts = known.take(record.digest) if known else None
-        if counts:
-            record.counts = counts
-        elif record.content.get("bad"):
-            record.counts = {"failed": 1}
-            record.errors = [RecordError(ErrorType.INVALID_RECORD, "bad")]
-        else:
-            self.step()
-            identity = key(stream, record.content)
-            self.world.loads[identity] += 1
-            self.world.lost_answers[identity] += 1
-            self.step()
-            record.counts = {"existing" if self.world.loads[identity] > 1 else "created": 1}
-            run.journal.add(stream, record.digest, record.counts)
-            self.world.lost_answers[identity] -= 1
-        chunk.unfinished -= 1
+    stats = TransportStats()
+
+    def stop_retrying(self) -> None:
+        """Nothing is retried."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from target_workos_users.checkpoint.outputs import Run
+from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import (
     Start,
     ask_meltano,
@@ -26,10 +26,13 @@ from target_workos_users.checkpoint.state import (
     with_newest_entry,
     without_entry,
 )
+from target_workos_users.errors.file import line_digest
 from target_workos_users.exceptions import CheckpointError, SettingsError
+from target_workos_users.ledger import Ledger
 from tests.support.model import ModelRun, World, make_settings
 from tests.unit.checkpoint.test_tracker import a_world, assert_all_loaded
 
+TAIL = line_digest(b"{}")
 ENTRY = {
     "version": 1,
     "lineage": "aaaa",
@@ -46,7 +49,7 @@ def state(seq=3, bookmark=None, **fields):
 
 
 def a_run(folder, start):
-    run = Run(make_settings(errors_path=str(folder / "errors.jsonl")), start, "here#0")
+    run = Outputs(str(folder / "errors.jsonl"), Ledger.open(None, print), start, "here#0")
     run.close()
     return run
 
@@ -231,7 +234,7 @@ def test_a_checkpoint_of_another_errors_file_cuts_nothing_off(tmp_path):
 def test_its_own_errors_file_is_cut_back(tmp_path):
     path = tmp_path / "errors.jsonl"
     path.write_text("{}\n{}\n")
-    a_run(tmp_path, Start.newest(state(errors={"path": str(path), "bytes": 3}), []))
+    a_run(tmp_path, Start.newest(state(errors={"path": str(path), "bytes": 3, "tail": TAIL}), []))
     assert path.read_text() == "{}\n"
 
 
@@ -247,7 +250,7 @@ def test_the_example_in_the_docs_is_a_checkpoint_and_each_of_its_fields_is_expla
     results = ("created", "existing", "updated", "merged", "unchanged", "failed")
     (stream,) = entry.streams.values()
     assert sum(stream.tally.get(result, 0) for result in results) == stream.records
-    assert sum(records for records, _ in stream.chunks) == stream.records
+    assert sum(chunk.records for chunk in stream.chunks) == stream.records
     fields = (*Entry.__struct_fields__, *StoredStream.__struct_fields__)
     assert [name for name in fields if f"\n| `{name}` | " not in text] == []
 
@@ -258,18 +261,14 @@ def test_the_example_in_the_docs_is_a_checkpoint_and_each_of_its_fields_is_expla
 class MergingRun(ModelRun):
     """Its states are stored as ``meltano run --state-strategy merge`` does: no key is removed."""
 
-    def emit(self, value):
+    def store(self, state):
         merge = pytest.importorskip("meltano.core.utils").merge
-        self.step()
-        new = json.loads(json.dumps(value))
-        self.world.stored = merge(new, json.loads(json.dumps(self.world.stored or {})))
-        self.step()
+        self.world.stored = merge(state, json.loads(json.dumps(self.world.stored or {})))
 
 
 def merging_run(world: World, crash_rate: float) -> MergingRun:
     config = make_settings(
         errors_path=str(world.folder / "errors.jsonl"),
-        journal_path=str(world.folder / "journal"),
         batch_size_rows=world.random.randint(1, 8),
         abort_error_rate=1.0,
         on_source_change="reload",
@@ -285,12 +284,9 @@ def test_merged_states_of_any_prefixes_lose_nothing_and_end_the_same(random):
         for _ in range(5):
             merging_run(world, crash_rate=0.05).go()
         last = merging_run(world, crash_rate=0.0)
-        printed = []
-        emit = last.emit
-        last.emit = lambda value: (printed.append(json.loads(json.dumps(value))), emit(value))
         assert last.go()
         assert_all_loaded(world)
-        entry, stored = printed[-1]["bookmarks"][KEY], world.stored["bookmarks"][KEY]
+        entry, stored = world.printed[-1]["bookmarks"][KEY], world.stored["bookmarks"][KEY]
         tallies = [
             {name: stream.pop("tally") for name, stream in each["streams"].items()}
             for each in (entry, stored)
@@ -306,25 +302,38 @@ def test_merged_states_of_any_prefixes_lose_nothing_and_end_the_same(random):
 @pytest.mark.parametrize(
     ("position", "aside"),
     [
-        ({"path": "./errors.jsonl", "bytes": 3}, True),
-        ({"path": "errors.jsonl", "bytes": 3}, False),
+        ({"path": "errors.jsonl", "bytes": 3, "tail": TAIL}, False),
+        ({"path": "./errors.jsonl", "bytes": 3, "tail": TAIL}, True),
+        ({"path": "errors.jsonl", "bytes": 3, "tail": line_digest(b"[]")}, True),
+        ({"path": "errors.jsonl", "bytes": 3}, True),  # as an earlier release wrote it
+        ({"path": "errors.jsonl", "bytes": 4, "tail": TAIL}, True),
         ({"path": "errors.jsonl", "bytes": 0}, True),
-        ({"path": "other.jsonl", "bytes": 3}, True),
+        ({"path": "other.jsonl", "bytes": 3, "tail": TAIL}, True),
         (None, True),
     ],
 )
 def test_an_errors_file_that_may_not_be_the_checkpoints_is_moved_aside_not_cut(
     tmp_path, monkeypatch, position, aside
 ):
-    """The entry has failures in its tally."""
     monkeypatch.chdir(tmp_path)
     Path("errors.jsonl").write_text("{}\n{}\n")
-    streams = {"users": {"chunks": [[2, "x"]], "records": 2, "tally": {"failed": 1}}}
-    start = Start.newest(state(streams=streams, errors=position), [])
-    run = Run(make_settings(errors_path="./errors.jsonl"), start, "here#0")
-    run.close()
+    start = Start.newest(state(errors=position), [])
+    Outputs("errors.jsonl", Ledger.open(None, print), start, "here#0").close()
     assert [path.read_text() for path in tmp_path.glob("errors-*.jsonl")] == ["{}\n{}\n"] * aside
     assert Path("errors.jsonl").read_text() == "{}\n" * (not aside)
+
+
+@pytest.mark.parametrize("left", [None, "{}\n"])
+def test_an_errors_file_that_is_gone_or_shorter_is_told_of(tmp_path, left):
+    path = tmp_path / "errors.jsonl"
+    if left:
+        path.write_text(left)
+    streams = {"users": {"chunks": [[2, "x", 2]], "records": 2, "tally": {"failed": 2}}}
+    errors = {"path": str(path), "bytes": 6, "tail": TAIL}
+    said = []
+    start = Start.newest(state(streams=streams, errors=errors), [])
+    Outputs(str(path), Ledger.open(None, print), start, "here#0", say=said.append).close()
+    assert "The 2 records that failed are tried again" in said[0]
 
 
 @pytest.mark.parametrize("errors", [{"path": "errors.jsonl"}, {"bytes": 3}])
