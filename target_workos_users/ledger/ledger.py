@@ -10,6 +10,7 @@ docs/state.md describes what it is used for, :mod:`.memory` what a row says.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +22,7 @@ from target_workos_users.ledger.runs import LastRun, goes_on
 from target_workos_users.ledger.store import is_damage, open_database, set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _TURNS_OF_A_RUN = 1 << 32
 _MOST_ORGANIZATIONS = 10_000  # kept in memory
@@ -118,7 +119,8 @@ class Ledger:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         values = (lineage, mark, at)
         self._write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
-        ((self._run,),) = self._sql("SELECT max(id) FROM runs")
+        with self._reading():
+            self._run = int(self._sql("SELECT max(id) FROM runs")[0][0])
         self._turn = self._run * _TURNS_OF_A_RUN
         self._reset = last[2] if last and continued else self._turn
         self._write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
@@ -147,9 +149,10 @@ class Ledger:
         self.commit()
 
     def _last_run(self, run: int) -> LastRun:
-        ((began, ended),) = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,))
-        marks = self._sql("SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,))
-        return LastRun(began, [mark for (mark,) in marks], bool(ended))
+        with self._reading():
+            began, ended = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,))[0]
+            marks = self._sql("SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,))
+            return LastRun(began, [mark for (mark,) in marks], bool(ended))
 
     # People
 
@@ -167,7 +170,7 @@ class Ledger:
         if not rows or rows[0][0] != email:
             return None
         _, user_id, external_id, made, settled, turn, held, seen = rows[0]
-        try:
+        with self._reading():
             return Person(
                 email,
                 user_id,
@@ -179,8 +182,6 @@ class Ledger:
                 unpack(held),
                 unpack(seen),
             )
-        except (ValueError, TypeError) as error:
-            raise self._failure(sqlite3.DatabaseError(f"a row makes no sense: {error}")) from None
 
     def attempt(self, email: str) -> None:
         """A create is about to be sent; :attr:`defer` commits that first.
@@ -233,7 +234,7 @@ class Ledger:
             "WHERE key = ? ORDER BY turn DESC",
             (identity,),
         )
-        try:
+        with self._reading():
             versions = [
                 Version(
                     digest,
@@ -248,8 +249,6 @@ class Ledger:
                 )
                 for digest, turn, done, organization, membership, made, roles, inactive, prints in rows
             ]
-        except (ValueError, TypeError, AttributeError) as error:
-            raise self._failure(sqlite3.DatabaseError(f"a row makes no sense: {error}")) from None
         return Past(versions, self._reset, self._run * _TURNS_OF_A_RUN)
 
     def settle(
@@ -356,6 +355,14 @@ class Ledger:
         except UnicodeDecodeError:  # in SQLite's own message
             raise self._failure(sqlite3.DatabaseError("it is damaged")) from None
 
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is read makes sense; on a torn page it may not."""
+        try:
+            yield
+        except (ValueError, TypeError, LookupError, AttributeError):
+            raise self._failure(sqlite3.DatabaseError("a row makes no sense")) from None
+
     def _failure(self, error: sqlite3.Error) -> OutputError:
         way_on = "Free the disk, or whatever is in the way, and run again"
         if is_damage(error) and self.path and self.path.exists():
@@ -375,7 +382,8 @@ class Ledger:
             values = (self._lineage, name)
             self._write("INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values)
             found = self._sql("SELECT id FROM streams WHERE lineage = ? AND name = ?", values)
-            self._streams[name] = found[0][0]
+            with self._reading():
+                self._streams[name] = found[0][0]
         return self._streams[name]
 
     def _organization(self, workos_id: str | None) -> int | None:
@@ -386,7 +394,8 @@ class Ledger:
             found = self._sql("SELECT id FROM organizations WHERE workos_id = ?", (workos_id,))
             if len(self._organizations) >= _MOST_ORGANIZATIONS:
                 self._organizations.clear()
-            self._organizations[workos_id] = found[0][0]
+            with self._reading():
+                self._organizations[workos_id] = found[0][0]
         return self._organizations[workos_id]
 
     def _meta(self, name: str) -> Any:
