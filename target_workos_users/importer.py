@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections import defaultdict
 from dataclasses import astuple
 from functools import partial
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
 from target_workos_users.checkpoint.digests import Digester
+from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.commit import Committer
 from target_workos_users.errors.file import check_of, record_check
 from target_workos_users.exceptions import AccessDenied, ErrorType, RecordError
@@ -90,6 +92,7 @@ class Importer:
         self._committer = Committer(
             settings, outputs, progress, emit=emit, organizations=self._known_organizations
         )
+        self._skipped: defaultdict[str, Spans] = defaultdict(Spans)
         self._changed = asyncio.Event()
         self._interrupted_by: int | None = None
         self._ticking = loop.create_task(self._tick())
@@ -202,9 +205,17 @@ class Importer:
         if chunk is None:
             return
         self._committer.take(chunk)
-        if not chunk.skipped:
+        if chunk.skipped:
+            self._note_skipped(chunk)
+        else:
             self._loop.run_until_complete(self._load(chunk))
         self._check()
+
+    def _note_skipped(self, chunk: Chunk) -> None:
+        """These records are in the source as they were, under the same numbers."""
+        for part, records in chunk.parts:
+            if not self._outputs.checkpoint.streams[part.stream].incremental:
+                self._skipped[part.stream].add(records[0].number, records[-1].number)
 
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
@@ -233,7 +244,13 @@ class Importer:
             return None
         self._progress.remarks(row.remarks)
         task = make_task(
-            self._ledger, stream, record.number, record.digest, row, proven=chunk.unchanged
+            self._ledger,
+            stream,
+            record.number,
+            record.digest,
+            row,
+            is_there=self._skipped[stream].__contains__,
+            proven=chunk.unchanged,
         )
         if task is None:
             self._settle(chunk, record, Outcome(Result.UNCHANGED))
@@ -248,9 +265,8 @@ class Importer:
         who = identity(record.content, self._settings.organization)
         self._ledger.settle(
             self._identity(stream, who, lambda: check_of(record.content)),
-            Version(record.digest),
+            Version(record.digest, record.number),
             stream=stream,
-            number=record.number,
             email=who and who[0],
             error=ErrorType.INVALID_RECORD,
         )

@@ -229,7 +229,7 @@ class Ledger:
     def past(self, identity: int) -> Past:
         """What is known of a record's identity."""
         rows = self._sql(
-            "SELECT digest, turn, done, workos_id, membership, r.made, roles, inactive, prints "
+            "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints "
             "FROM records r LEFT JOIN organizations o ON o.id = organization "
             "WHERE key = ? ORDER BY turn DESC",
             (identity,),
@@ -238,6 +238,7 @@ class Ledger:
             versions = [
                 Version(
                     digest,
+                    number,
                     turn + 0,
                     bool(done),
                     organization,
@@ -247,7 +248,18 @@ class Ledger:
                     bool(inactive),
                     unpack(prints),
                 )
-                for digest, turn, done, organization, membership, made, roles, inactive, prints in rows
+                for (
+                    digest,
+                    number,
+                    turn,
+                    done,
+                    organization,
+                    membership,
+                    made,
+                    roles,
+                    inactive,
+                    prints,
+                ) in rows
             ]
         return Past(versions, self._reset, self._run * _TURNS_OF_A_RUN)
 
@@ -257,7 +269,6 @@ class Ledger:
         version: Version,
         *,
         stream: str,
-        number: int,
         email: str | None = None,
         replaces: Version | None = None,
         error: str | None = None,
@@ -268,7 +279,6 @@ class Ledger:
             identity: Of the record.
             version: What is known of it now; its ``turn`` is given by the ledger.
             stream: Of the record.
-            number: Counts from 1 in the tap's order.
             email: Of its person, if it has one.
             replaces: The version that the record had before.
             error: Its error types, if it failed.
@@ -289,7 +299,7 @@ class Ledger:
                 identity,
                 version.digest,
                 self._stream(stream),
-                number,
+                version.number,
                 email and self.fingerprinter.number(email),
                 self._next_turn(),
                 int(version.done),

@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from target_workos_users.ledger.prints import Prints
 
@@ -53,6 +53,7 @@ class Version:
 
     Attributes:
         digest: Of the record.
+        number: Of the record, from 1 in the tap's order.
         turn: When it was looked at: grows from run to run, and with every event within one.
         done: It was loaded without an error.
         organization_id: WorkOS's id of its organization.
@@ -64,6 +65,7 @@ class Version:
     """
 
     digest: bytes
+    number: int = 0
     turn: int = 0
     done: bool = False
     organization_id: str | None = None
@@ -98,18 +100,21 @@ class Past:
             for version in self.versions
         )
 
-    def before(self, digest: bytes, prints: Prints) -> Version | None:
+    def before(
+        self, digest: bytes, prints: Prints, is_there: Callable[[int], bool]
+    ) -> Version | None:
         """The version that a record replaces: its own; or the most similar one of an earlier run.
 
         Args:
             digest: Of the record.
             prints: Of the record.
+            is_there: Whether the record of a number is in the source as it was.
         """
         for version in self.versions:
             if version.digest == digest:
                 return version
         return max(
-            (version for version in self.versions if version.turn < self.run),
+            (v for v in self.versions if v.turn < self.run and not is_there(v.number)),
             key=lambda version: len(version.prints.items() & prints.items()),
             default=None,
         )

@@ -171,6 +171,7 @@ class Loader:
             )
         version = Version(
             digest=task.digest,
+            number=task.number,
             done=not outcome.errors,
             organization_id=outcome.org_id,
             membership_id=membership.id if membership else None,
@@ -183,7 +184,6 @@ class Loader:
             task.identity,
             version,
             stream=task.stream,
-            number=task.number,
             email=task.row.email,
             replaces=before,
             error=" ".join(error.error_type for error in outcome.errors) or None,

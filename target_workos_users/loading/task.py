@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from target_workos_users.ledger import Past, Version
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from target_workos_users.ledger import Ledger
     from target_workos_users.ledger.prints import Prints
     from target_workos_users.records.parse import OrganizationRef, UserRow
@@ -54,7 +56,14 @@ def identity_of(
 
 
 def make_task(
-    ledger: Ledger, stream: str, number: int, digest: bytes, row: UserRow, *, proven: bool
+    ledger: Ledger,
+    stream: str,
+    number: int,
+    digest: bytes,
+    row: UserRow,
+    *,
+    is_there: Callable[[int], bool] = lambda _: False,
+    proven: bool = False,
 ) -> Task | None:
     """The task of a row; None if the ledger knows that there is nothing to do.
 
@@ -64,6 +73,7 @@ def make_task(
         number: Of the record.
         digest: Of the record.
         row: The record, parsed.
+        is_there: Whether the record of a number is in the source as it was.
         proven: See :class:`Task`.
 
     Raises:
@@ -78,5 +88,5 @@ def make_task(
         if task.past.is_done(digest):
             ledger.move(identity, digest, number)
             return None
-        task.before = task.past.before(digest, prints)
+        task.before = task.past.before(digest, prints, is_there)
     return task

@@ -85,7 +85,7 @@ def expected(rows: Iterable[Row], start: EndState) -> EndState:
         if row.invalid:
             continue
         end.users.setdefault(row.email, row.fields)
-        if row.organization and row.lacks != "organization":
+        if row.organization and not row.lacks:  # an unknown role makes no membership
             held = end.memberships.get((row.email, row.organization))
             end.memberships[row.email, row.organization] = (
                 row.roles or ["member"] if held is None else list(dict.fromkeys(held + row.roles))

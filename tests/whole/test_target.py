@@ -110,8 +110,8 @@ def test_users_of_an_interrupted_run_keep_the_fields_of_their_first_row_under_up
 
 def test_where_most_users_exist_they_are_looked_up_before_they_are_created(load, sandbox):
     rows = [row(f"user{i}@example.com", "Acme") for i in range(60)]
-    load(rows, concurrency=1)
-    finished = load(rows, concurrency=1)
+    load(rows, concurrency=1, ledger_path="none")
+    finished = load(rows, concurrency=1, ledger_path="none")
     refused = [each.path for each in sandbox.requests if each.method == "POST"]
     assert finished.tally["existing"] == finished.tally["memberships_existing"] == 60
     assert refused.count("/user_management/users") == 20  # the first ones
@@ -240,7 +240,7 @@ def test_stdout_carries_state_only_and_no_secret_is_written_anywhere(sandbox, tm
     assert all("bookmarks" in state for state in finished.states)
     written = stderr + json.dumps(finished.states)
     for path in tmp_path.glob("errors.jsonl*"):
-        written += path.read_text()
+        written += path.read_bytes().decode("utf-8", "replace")
     for secret in (*secrets.values(), BCRYPT[:-5], "sk_live_", sandbox.api_key, '"short"'):
         assert secret not in written
 

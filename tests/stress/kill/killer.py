@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users import target
 from target_workos_users.api import transport
-from target_workos_users.checkpoint.journal import Journal
 from target_workos_users.commit import Committer
 from target_workos_users.errors.file import ErrorsFile
+from target_workos_users.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,19 +26,24 @@ if TYPE_CHECKING:
 STEPS = (
     "before a request",
     "after an answer",
-    "before a journal line",
-    "after a journal line",
+    "before an attempt is noted",
+    "before a user is noted",
+    "after a user is noted",
+    "before a record is noted",
+    "after a record is noted",
+    "before the ledger commits",
+    "after the ledger commits",
     "before a commit",
     "before the errors are written",
     "before the errors are synced",
     "after the errors are synced",
     "after a commit",
-    "before a journal mark",
-    "after a journal mark",
+    "before a mark is noted",
+    "after a mark is noted",
     "before a STATE line",
     "after a STATE line",
 )
-TORN_STEPS = ("in an error line", "in a journal line", "in a STATE line")
+TORN_STEPS = ("in an error line", "in a STATE line")
 
 
 @dataclass(frozen=True)
@@ -148,8 +153,11 @@ def _wrap(killer: Killer) -> None:
 
     transport.send = wrapped_send
     os.fsync = wrapped_fsync
-    _around(killer, Journal, "add", "before a journal line", "after a journal line")
-    _around(killer, Journal, "mark", "before a journal mark", "after a journal mark")
+    _around(killer, Ledger, "attempt", "before an attempt is noted", "after an attempt is noted")
+    _around(killer, Ledger, "keep", "before a user is noted", "after a user is noted")
+    _around(killer, Ledger, "settle", "before a record is noted", "after a record is noted")
+    _around(killer, Ledger, "commit", "before the ledger commits", "after the ledger commits")
+    _around(killer, Ledger, "mark", "before a mark is noted", "after a mark is noted")
     _around(killer, Committer, "_commit", "before a commit", "after a commit")
     _around(
         killer,
@@ -166,7 +174,6 @@ def _wrap(killer: Killer) -> None:
         "after the errors are synced",
     )
     _tear(killer, ErrorsFile, "append", "in an error line", b'{"stream":"users","record_number":1')
-    _tear(killer, Journal, "add", "in a journal line", b'["users","AAAA')
 
 
 def _around(killer: Killer, owner: type, name: str, before: str, after: str) -> None:

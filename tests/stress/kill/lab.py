@@ -93,8 +93,8 @@ class Lab:
         return self.folder / "errors.jsonl"
 
     @property
-    def journal_path(self) -> Path:
-        return self.folder / "errors.jsonl.journal"
+    def ledger_path(self) -> Path:
+        return self.folder / "errors.jsonl.ledger"
 
     def start(
         self, kill: Kill | None = None, arguments: Sequence[str] = ()

@@ -54,7 +54,7 @@ def killed_import(lab, random, calls, most):
         lab.store(random.choice([ended.states, ended.states_before_the_signal]))
         may_repeat.append(CONCURRENCY)
         if random.random() < 0.1:
-            lab.journal_path.unlink(missing_ok=True)
+            lab.ledger_path.unlink(missing_ok=True)
             may_repeat[-1] += CHUNK
     if lab.runs[-1].exit_code != 0:
         ended = lab.run()

@@ -38,10 +38,10 @@ def test_a_killed_import_repeats_only_what_was_in_flight(lab, calls, step, where
 
 @pytest.mark.parametrize("where", SHARES)
 @pytest.mark.parametrize("step", ["after an answer", "before a commit", "before a STATE line"])
-def test_without_its_journal_it_repeats_at_most_a_chunk_more(lab, calls, step, where):
+def test_without_its_ledger_it_repeats_at_most_a_chunk_more(lab, calls, step, where):
     ended = lab.run(Kill(step, number(calls, step, where), signal.SIGKILL))
     lab.store(ended.states)
-    lab.journal_path.unlink(missing_ok=True)
+    lab.ledger_path.unlink(missing_ok=True)
     resume(lab)
     assert len(lab.redone()) <= CHUNK + CONCURRENCY
 
