@@ -224,7 +224,7 @@ class Importer:
             self._one_less(chunk)
             return None
         try:
-            row = parse_record(record.content, self._settings.organization)
+            row = parse_record(record.content, self._settings.record_rules)
         except RecordError as error:
             self._finished(chunk, stream, record, Outcome(errors=[error]))
             return None

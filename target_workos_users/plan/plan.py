@@ -118,7 +118,7 @@ class Plan:
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
             self._break_silence()
         try:
-            row = parse_record(content, self._settings.organization)
+            row = parse_record(content, self._settings.record_rules)
         except RecordError as error:
             self.failed += 1
             self.failures.add(

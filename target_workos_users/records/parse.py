@@ -15,6 +15,7 @@ from target_workos_users.records import values
 from target_workos_users.records.metadata import metadata
 from target_workos_users.records.passwords import hashed_password
 from target_workos_users.records.redaction import REDACTED, SECRET_COLUMNS, redact, redact_text
+from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 from target_workos_users.records.values import invalid
 
 if TYPE_CHECKING:
@@ -152,15 +153,13 @@ def _is_address(name: str, value: Any) -> bool:
     return name == "email" and isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
-def parse_record(
-    record: Mapping[str, Any], default_organization: OrganizationRef | None = None
-) -> UserRow:
+def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) -> UserRow:
     """Read and check one record.
 
     Args:
         record: A Singer record: CSV texts or typed JSON values. Other columns than
             ``KNOWN_COLUMNS`` are not looked at.
-        default_organization: The ``org_*`` settings; win over the record's own columns.
+        rules: What the settings say about it.
 
     Returns:
         The row, checked against all that WorkOS documents.
@@ -188,7 +187,7 @@ def parse_record(
         fields["metadata"] = texts
     fields.update(_password(record, remarks))
     totp = _totp(record, remarks)
-    organization = _organization(record, default_organization, remarks)
+    organization = _organization(record, rules.default_organization, remarks)
     role_slugs = values.role_slugs(record)
     if role_slugs and organization is None:
         raise invalid(

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records.parse import OrganizationRef
 from target_workos_users.records.redaction import redact_text
+from target_workos_users.records.rules import RecordRules
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Settings:
     request_timeout: float
     max_retries: int
     organization: OrganizationRef | None
+    record_rules: RecordRules
     create_missing_orgs: bool
     existing_users: Literal["keep", "update", "fail"]
     require_membership: bool
@@ -82,6 +84,7 @@ class Settings:
         errors_path = config["errors_path"]
         journal_path = config.get("journal_path") or f"{errors_path}.journal"
         streams = config.get("streams")
+        organization = _organization(config)
         if config.get("retryable_only") and not config.get("only_errors_from"):
             raise SettingsError(
                 "retryable_only is set without only_errors_from. Set only_errors_from to the "
@@ -94,7 +97,8 @@ class Settings:
                 "api_key": _api_key(config, environment, needed=not offline),
                 "base_url": _base_url(config, environment),
                 "rate_limit_redis_url": _redis_url(config),
-                "organization": _organization(config),
+                "organization": organization,
+                "record_rules": RecordRules(default_organization=organization),
                 "journal_path": None if journal_path == "none" else journal_path,
                 "streams": frozenset(streams) if streams else None,
             }

@@ -22,11 +22,13 @@ from target_workos_users.records.parse import (
     redact,
     show_record,
 )
+from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
 ADA = {"email": "ada@example.com"}
 ACME = OrganizationRef(id=None, external_id="acme", name="Acme")
+IN_ACME = RecordRules(default_organization=ACME)
 
 # One user as tap-csv gives it, and as a database tap does.
 CSV_RECORD = {
@@ -71,9 +73,9 @@ TYPED_RECORD = {
 }
 
 
-def refusal(record, default: OrganizationRef | None = None) -> str:
+def refusal(record, rules: RecordRules = DEFAULT_RULES) -> str:
     with pytest.raises(RecordError) as caught:
-        parse_record(record, default)
+        parse_record(record, rules)
     assert caught.value.error_type is ErrorType.INVALID_RECORD
     assert not caught.value.retryable
     return str(caught.value)
@@ -168,7 +170,7 @@ def test_an_organizations_external_id_keeps_the_limits_of_workos(wrong):
     ],
 )
 def test_the_settings_win_over_other_columns_with_a_remark(columns):
-    row = parse_record(ADA | columns | {"role_slugs": "admin"}, ACME)
+    row = parse_record(ADA | columns | {"role_slugs": "admin"}, IN_ACME)
     assert row.organization == ACME
     assert row.role_slugs == ("admin",)
     assert row.remarks == ("organization_overridden",)
@@ -176,7 +178,7 @@ def test_the_settings_win_over_other_columns_with_a_remark(columns):
 
 @pytest.mark.parametrize("columns", [{}, {"org_external_id": "acme"}, {"org_name": "Acme"}])
 def test_columns_that_agree_with_the_settings_are_no_remark(columns):
-    row = parse_record(ADA | columns, ACME)
+    row = parse_record(ADA | columns, IN_ACME)
     assert row.organization == ACME
     assert row.remarks == ()
 
@@ -290,17 +292,17 @@ records = st.builds(
 )
 
 
-def outcome(record, default: OrganizationRef | None = None):
+def outcome(record, rules: RecordRules = DEFAULT_RULES):
     """The row, or the error."""
     try:
-        return parse_record(record, default)
+        return parse_record(record, rules)
     except RecordError as error:
         return error
 
 
-@given(records, st.sampled_from([None, ACME]))
-def test_any_record_gives_a_sendable_row_or_a_record_error(record, default):
-    row = outcome(record, default)
+@given(records, st.sampled_from([DEFAULT_RULES, IN_ACME]))
+def test_any_record_gives_a_sendable_row_or_a_record_error(record, rules):
+    row = outcome(record, rules)
     if isinstance(row, RecordError):
         assert row.error_type is ErrorType.INVALID_RECORD
         return
