@@ -119,6 +119,24 @@ SETTINGS: dict[str, Any] = th.PropertiesList(
         description="Delete a user created in this run again if its membership can't be made.",
     ),
     th.Property(
+        "unusable_hashes",
+        th.StringType,
+        default="fail",
+        allowed_values=["fail", "skip"],
+        title="Unusable hashes",
+        description="A password hash that WorkOS can't verify: fail the record, or skip the hash "
+        "and load the user without a password.",
+    ),
+    th.Property(
+        "totp_secret_format",
+        th.StringType,
+        default="base32",
+        allowed_values=["base32", "raw"],
+        title="TOTP secret format",
+        description="How totp_secret is written: base32, or raw where its characters are the key "
+        "itself, as Keycloak and Better Auth have it.",
+    ),
+    th.Property(
         "dry_run",
         th.BooleanType,
         default=False,

@@ -98,7 +98,11 @@ class Settings:
                 "base_url": _base_url(config, environment),
                 "rate_limit_redis_url": _redis_url(config),
                 "organization": organization,
-                "record_rules": RecordRules(default_organization=organization),
+                "record_rules": RecordRules(
+                    default_organization=organization,
+                    unusable_hashes=config["unusable_hashes"],
+                    totp_secret_format=config["totp_secret_format"],
+                ),
                 "journal_path": None if journal_path == "none" else journal_path,
                 "streams": frozenset(streams) if streams else None,
             }
