@@ -71,8 +71,8 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "Lucia's (scrypt, N 16384, r 16, p 1); try one user's password before you rely on it",
         "short_key": "PBKDF2 hashes are shorter than their digest (ASP.NET Identity's are); WorkOS "
         "doesn't say whether it takes such: try one user's password before you rely on it",
-        "totp_uri_overridden": "totp_issuer or totp_user differ from their otpauth:// URI; the "
-        "columns win",
+        "totp_uri_overridden": "otpauth:// URIs name another issuer or user than totp_issuer and "
+        "totp_user; the columns win",
         "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
         "they are loaded without a TOTP factor",
         "organization_overridden": "records name another organization than the org_* settings; "

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import msgspec
-
 from target_workos_users.records import values
 from target_workos_users.records.values import invalid
 
@@ -97,8 +95,8 @@ def _base32(text: str) -> str:
     if not _BASE32.fullmatch(secret) or len(secret) % 8 in {1, 3, 6}:
         raise invalid(
             "totp_secret",
-            "isn't Base32: expected letters A to Z and digits 2 to 7 only, not cut short; if it is "
-            "the key itself, set totp_secret_format to raw",
+            "isn't Base32, or was cut short: expected letters A to Z and digits 2 to 7 only; if it "
+            "is the key itself, set totp_secret_format to raw",
         )
     return _long_enough(secret)
 
@@ -196,9 +194,8 @@ def _check_codes(fields: Mapping[str, str]) -> None:
 
 
 def _decoded(value: Any) -> Any:
+    """The value, or what it says as a JSON text."""
     if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
-        try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            return value
+        found = values.decoded(value)
+        return value if found is None else found
     return value

@@ -16,6 +16,7 @@ from target_workos_users.records.hashes.forms import FORMS
 from target_workos_users.records.hashes.parts import NULLS
 from target_workos_users.records.hashes.workos import EXPECTED, HASH_TYPES, Hash, UnusableHash
 from target_workos_users.records.hashes.wrapped import layers
+from target_workos_users.records.values import decoded
 
 __all__ = [
     "EXPECTED",
@@ -28,7 +29,9 @@ __all__ = [
     "recognize",
 ]
 
-HASH_SIGN = "|".join(form.sign for form in FORMS if form.found)
+# Letters count where a word begins only, so that no text takes longer than its length allows.
+_START = r"(?:(?=[${*])|(?<![\w+/-])(?=[0-9a-z:]))"
+HASH_SIGN = _START + "(?:" + "|".join(form.sign for form in FORMS if form.found) + ")"
 """A pattern for the beginning of a hash, anywhere in a text, in any case of letters."""
 
 _SIGNS = re.compile(
@@ -62,7 +65,7 @@ def recognize(value: Any, *, whole: bool = False) -> Hash | None:
             number = int(match.lastgroup[1:])
             if not whole or _WHOLE[number].fullmatch(text):
                 return FORMS[number].convert(text)
-        if text[0] in "{[" and (document := documents.decoded(text)) is not None:
+        if text[0] in "{[" and (document := decoded(text)) is not None:
             return documents.convert(document, recognize)
     return None
 

@@ -5,26 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from target_workos_users.records.hashes import workos
 from target_workos_users.records.hashes.parts import base64_bytes, hex_bytes, number
 from target_workos_users.records.hashes.phc import prf
 from target_workos_users.records.hashes.workos import Hash, MalformedHash, UnusableHash
+from target_workos_users.records.values import decoded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _KEYCLOAK = {"secretData", "credentialData", "hashedSaltedValue", "additionalParameters"}
 _NESTED = ("custom_password_hash", "hashed_password", "passwordHash", "password", "hash", "value")
-
-
-def decoded(text: str) -> Any:
-    """What a JSON text says; None if it is none."""
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return None
 
 
 def convert(document: Any, inner: Callable[[str], Hash | None]) -> Hash | None:
