@@ -30,7 +30,7 @@ _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _ASSIGNMENT = re.compile(rf"""(?:{_NAME})[\w\s\\"'-]{{0,30}}[:=]""", re.IGNORECASE)
 # A ragged row puts a hash into another column: known by its form.
 _SECRET_VALUE = re.compile(
-    rf"{HASH_SIGN}|\{{CRYPT\}}|\bsk_\w{{8}}|-----BEGIN [A-Z ]*PRIVATE KEY",
+    rf"{HASH_SIGN}|\bsk_\w{{8}}|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
 )
 # Such a row also puts anything into password_hash_type: only what names an algorithm is shown.

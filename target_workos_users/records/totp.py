@@ -59,9 +59,11 @@ def totp(record: Mapping[str, Any], rules: RecordRules, remarks: list[str]) -> T
     issuer = values.text(record, "totp_issuer")
     user = values.text(record, "totp_user")
     stored = _decoded(record.get("totp_secret"))
+    if isinstance(stored, list) and len(stored) == 1 and isinstance(stored[0], str):
+        stored = stored[0]
     if isinstance(stored, Mapping | list):
         return Totp(_keycloak(stored, rules), issuer, user) if stored else None
-    secret = values.text(record, "totp_secret")
+    secret = values.text({"totp_secret": stored}, "totp_secret")
     if secret is None:
         if issuer or user:
             remarks.append("totp_secret_missing")

@@ -60,14 +60,18 @@ def recognize(value: Any, *, whole: bool = False) -> Hash | None:
     """
     if not isinstance(value, str):
         return documents.convert(value, recognize)
+    weak = None
     for text in layers(value):
         if (match := _SIGNS.match(text)) and match.lastgroup:
             number = int(match.lastgroup[1:])
-            if not whole or _WHOLE[number].fullmatch(text):
-                return FORMS[number].convert(text)
+            form = FORMS[number]
+            if form.weak:
+                weak = weak or (form, text)
+            elif not whole or _WHOLE[number].fullmatch(text):
+                return form.convert(text)
         if text[0] in "{[" and (document := decoded(text)) is not None:
             return documents.convert(document, recognize)
-    return None
+    return weak[0].convert(weak[1]) if weak else None
 
 
 def is_no_password(text: str, *, whole: bool = False) -> bool:

@@ -32,6 +32,8 @@ def convert(document: Any, inner: Callable[[str], Hash | None]) -> Hash | None:
         UnusableHash: WorkOS can't verify it.
     """
     if isinstance(document, list):
+        if len(document) == 1 and isinstance(document[0], str):
+            return inner(document[0])
         passwords = [item for item in document if _of(item).get("type", "password") == "password"]
         return convert(passwords[0], inner) if len(passwords) == 1 else None
     fields = _of(document)
@@ -41,6 +43,8 @@ def convert(document: Any, inner: Callable[[str], Hash | None]) -> Hash | None:
         return _named("Auth0's custom_password_hash", _auth0, fields)
     if "algorithm" in fields and "workFactor" in fields:
         return _named("Okta's hash", _okta, fields)
+    if fields and fields.keys() <= {"bcrypt", "argon2"}:
+        raise UnusableHash("Meteor's hash, which is one of the password's SHA-256")
     value = next((fields[name] for name in _NESTED if name in fields), None)
     return inner(value) if isinstance(value, str) else convert(value, inner) if value else None
 
@@ -88,7 +92,7 @@ def _keycloak(fields: Mapping[str, Any]) -> Hash:
         )
     if name != "pbkdf2":
         raise UnusableHash("of an algorithm other than pbkdf2 and argon2")
-    return workos.pbkdf2(salt, digest, prf=prf(digest_name or "sha1"), iterations=iterations)
+    return workos.pbkdf2(prf(digest_name or "sha1"), salt, digest, iterations=iterations)
 
 
 def _auth0(fields: Mapping[str, Any]) -> Hash:

@@ -28,6 +28,7 @@ class Form:
             Empty: ``sign`` is the whole.
         found: Whether ``sign`` is enough to know it by anywhere in a text.
         expected: A whole one, for the message about one that isn't.
+        weak: Whether what is inside it goes before it, if that is known.
     """
 
     scheme: str
@@ -36,6 +37,7 @@ class Form:
     rest: str = _ANY
     found: bool = True
     expected: str = ""
+    weak: bool = False
 
     def convert(self, text: str) -> Hash:
         """The hash as WorkOS takes it.
@@ -63,14 +65,16 @@ def _ldap_digest(text: str) -> Hash:
     raise UnusableHash(f"{name}}}; of such hashes WorkOS verifies {{SSHA}} and {{SSHA256}}")
 
 
-def _bare_digest(text: str) -> Hash:
+def _bare_hex(text: str) -> Hash:
     name = _DIGESTS.get(len(text))
-    raise UnusableHash(f"of {len(text)} characters, as {name} gives it; WorkOS can't verify it")
+    like = f" ({name}?)" if name else ""
+    raise UnusableHash(f"of {len(text)} characters{like}, which WorkOS can't verify")
 
 
-_DIGESTS = {32: "MD5", 40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 96: "SHA-384", 128: "SHA-512"}
+_DIGESTS = {32: "MD5", 40: "SHA-1", 56: "SHA-224", 64: "SHA-256", 128: "SHA-512"}
 _LDAP_DIGESTS = (
-    r"S?SHA-?\d*|S?MD[45]|PBKDF2(?:_SHA\d+)?|NTLM|LANMAN|(?:CRAM|DIGEST)-MD5|SCRAM-SHA-\d+"
+    r"S?SHA-?\d*|S?MD[45]|(?:PLAIN|LDAP|CRAM|DIGEST)-MD5|PBKDF2(?:_SHA\d+)?|NTLM|LANMAN"
+    r"|SCRAM-SHA-\d+"
 )
 _NOT_VERIFIED = "which WorkOS can't verify"
 _PREHASHED = "which hashes a digest of the password, not the password itself"
@@ -165,24 +169,19 @@ FORMS = (
     Form("MySQL's password hash", r"\*[0-9A-F]{40}", _NOT_VERIFIED, ""),
     Form("Firebase's hash", r"UkVEQUNURUQ=?", REDACTED, "", found=False),
     Form("ASP.NET Identity v2", rf"A[A-P]{_B64}{{64}}==", _NOT_VERIFIED, "", found=False),
-    Form(
-        "a bare digest in hex",
-        "|".join(f"[0-9a-f]{{{size}}}" for size in _DIGESTS),
-        _bare_digest,
-        "",
-        found=False,
-    ),
-    Form(
-        "salt and hash in hex",
-        r"[0-9a-f]{16,}[:.][0-9a-f]{64,}|[0-9a-f]{64,}[:.][0-9a-f]{16,}",
-        _NO_PARAMETERS,
-        "",
-        found=False,
-    ),
+    Form("crypt(3)", r"\{(?:DES-)?CRYPT\}", _NOT_VERIFIED, r"\S{8,}", weak=True),
+    Form("a bare digest in hex", r"(?:[0-9a-f]{2}){16,}", _bare_hex, "", found=False, weak=True),
     Form(
         "a digest with its salt",
-        r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}):\S{1,64}",
+        r"(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})[:$](?![0-9a-f]{64})[^\s:]{1,64}(?::\S{1,9})?",
         f"as in Joomla, Magento and vBulletin, {_NOT_VERIFIED}",
+        "",
+        found=False,
+    ),
+    Form(
+        "salt and hash",
+        rf"{_B64}{{16,}}={{0,2}}[:.]{_B64}{{43,}}={{0,2}}|{_B64}{{43,}}={{0,2}}[:.]{_B64}{{16,}}={{0,2}}",
+        _NO_PARAMETERS,
         "",
         found=False,
     ),

@@ -37,9 +37,9 @@ def django_pbkdf2(text: str) -> Hash:
     name, iterations, salt, digest = split(text, "$", 4)
     is_base64 = salt.endswith("=")
     return workos.pbkdf2(
+        prf(name.lower().removeprefix("pbkdf2_")),
         base64_bytes(salt, "salt") if is_base64 else salt.encode(),
         base64_bytes(digest, "hash"),
-        prf=prf(name.lower().removeprefix("pbkdf2_")),
         iterations=number(iterations, "iterations"),
     )
 
@@ -66,9 +66,9 @@ def werkzeug(text: str) -> Hash:
         return workos.scrypt(salt_bytes, digest_bytes, cost=cost, block=block, lanes=lanes)
     digest_name, iterations = arguments
     return workos.pbkdf2(
+        prf(digest_name),
         salt_bytes,
         digest_bytes,
-        prf=prf(digest_name),
         iterations=number(iterations, "iterations"),
     )
 
@@ -126,8 +126,8 @@ def aspnet(text: str) -> Hash:
     salt, key = raw[13 : 13 + salt_size], raw[13 + salt_size :]
     if digest_number >= len(_ASPNET_PRFS):
         raise MalformedHash("of an unknown digest")
-    name = _ASPNET_PRFS[digest_number]
-    return workos.pbkdf2(salt, key, prf=name, iterations=iterations, sized=True)
+    name = prf(_ASPNET_PRFS[digest_number])
+    return workos.pbkdf2(name, salt, key, iterations=iterations, sized=True)
 
 
 def ldap_pbkdf2(text: str) -> Hash:
@@ -135,9 +135,9 @@ def ldap_pbkdf2(text: str) -> Hash:
     scheme, _, rest = text.partition("}")
     iterations, salt, digest = split(rest, "$", 3)
     return workos.pbkdf2(
+        prf(scheme.partition("-")[2] or "sha1"),
         passlib_bytes(salt, "salt"),
         passlib_bytes(digest, "hash"),
-        prf=prf(scheme.partition("-")[2] or "sha1"),
         iterations=number(iterations, "iterations"),
     )
 
@@ -156,9 +156,9 @@ def mediawiki(text: str) -> Hash:
     """``:pbkdf2:sha512:30000:64:salt:hash``, both in Base64 (MediaWiki, ``Pbkdf2Password``)."""
     _, _, digest_name, iterations, _, salt, digest = split(text, ":", 7)
     return workos.pbkdf2(
+        prf(digest_name),
         base64_bytes(salt, "salt"),
         base64_bytes(digest, "hash"),
-        prf=prf(digest_name),
         iterations=number(iterations, "iterations"),
     )
 
@@ -167,9 +167,9 @@ def grub(text: str) -> Hash:
     """``grub.pbkdf2.sha512.10000.salt.hash``, both in hex (GRUB, passlib)."""
     _, _, digest_name, iterations, salt, digest = split(text, ".", 6)
     return workos.pbkdf2(
+        prf(digest_name),
         hex_bytes(salt, "salt"),
         hex_bytes(digest, "hash"),
-        prf=prf(digest_name),
         iterations=number(iterations, "iterations"),
     )
 

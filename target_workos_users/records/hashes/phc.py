@@ -18,7 +18,6 @@ from target_workos_users.records.hashes.parts import (
 )
 from target_workos_users.records.hashes.workos import Hash, MalformedHash, UnusableHash
 
-_PRFS = {"sha1", "sha256", "sha512"}
 _FIREBASE_FIELDS = ("hash", "salt", "sk", "ss", "r", "m")
 _LARGEST_LOGARITHM = 31
 
@@ -98,9 +97,9 @@ def pbkdf2(text: str) -> Hash:
     _, name, parameters, salt, digest = split(text, "$", 5)
     if "=" not in parameters:
         return workos.pbkdf2(
+            prf(name.lower().partition("-")[2] or "sha1"),
             passlib_bytes(salt, "salt"),
             passlib_bytes(digest, "hash"),
-            prf=prf(name.lower().partition("-")[2] or "sha1"),
             iterations=number(parameters, "iterations"),
         )
     values = pairs(parameters)
@@ -112,18 +111,25 @@ def pbkdf2(text: str) -> Hash:
         found = f"with l={number(size, 'l'):,} and a hash of {len(digest_bytes)} bytes"
         raise MalformedHash(f"{found}, as if it was cut short")
     return workos.pbkdf2(
+        prf(values["d"]),
         base64_bytes(salt, "salt"),
         digest_bytes,
-        prf=prf(values["d"]),
         iterations=number(values["i"], "i"),
         sized=size is not None,
     )
 
 
 def prf(name: str) -> str:
-    """``sha256`` for SHA-256, HMAC-SHA256 and the like; "" for what isn't known."""
+    """``sha256`` for SHA-256, HMAC-SHA256 and the like.
+
+    Raises:
+        UnusableHash: WorkOS doesn't take PBKDF2 of that digest.
+    """
     plain = name.lower().replace("-", "").replace("_", "").removeprefix("hmac")
-    return plain if plain in _PRFS else ""
+    if plain not in workos.PBKDF2_ITERATIONS:
+        found = "SHA-1" if plain == "sha1" else "another digest"
+        raise UnusableHash(f"of {found}; WorkOS takes SHA-256 and SHA-512")
+    return plain
 
 
 def firebase(text: str) -> Hash:

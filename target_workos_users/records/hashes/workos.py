@@ -35,9 +35,9 @@ HASH_TYPES = tuple(EXPECTED)
 MIN_SALT = 8
 _MIN_HASH = 16
 _ARGON2_PASSES = {"argon2id": 1, "argon2i": 3, "argon2d": 1}
-_PBKDF2_ITERATIONS = {"sha256": 600_000, "sha512": 210_000}
+PBKDF2_ITERATIONS = {"sha256": 600_000, "sha512": 210_000}
 _SIZES = {"sha1": 20, "sha256": 32, "sha512": 64}
-_NAMES = {"sha1": "SHA-1", "sha256": "SHA-256", "sha512": "SHA-512"}
+_NAMES = {"sha256": "SHA-256", "sha512": "SHA-512"}
 _SCRYPT_MEMORY = 2**30
 _BCRYPT = re.compile(r"\$2([abxyABXY]?)\$(\d{1,2})\$([./A-Za-z0-9]{53})", re.ASCII)
 
@@ -111,21 +111,17 @@ def scrypt(salt: bytes, digest: bytes, *, cost: int, block: int, lanes: int) -> 
     return Hash("scrypt", text)
 
 
-def pbkdf2(salt: bytes, digest: bytes, *, prf: str, iterations: int, sized: bool = False) -> Hash:
+def pbkdf2(prf: str, salt: bytes, digest: bytes, *, iterations: int, sized: bool = False) -> Hash:
     """A pbkdf2 hash.
 
     Args:
+        prf: ``sha256`` or ``sha512``.
         salt: As bytes.
         digest: The derived key.
-        prf: ``sha1``, ``sha256`` or ``sha512``.
         iterations: How many.
         sized: Its length stood in the source, so that it wasn't cut short.
     """
-    least = _PBKDF2_ITERATIONS.get(prf)
-    if least is None:
-        known = _NAMES.get(prf, "another digest")
-        raise UnusableHash(f"of {known}; WorkOS takes SHA-256 and SHA-512")
-    _within(iterations, least, 1_000_000, f"{{}} iterations of {_NAMES[prf]}")
+    _within(iterations, PBKDF2_ITERATIONS[prf], 1_000_000, f"{{}} iterations of {_NAMES[prf]}")
     is_short = len(digest) < _SIZES[prf]
     if is_short and not sized:
         raise MalformedHash(

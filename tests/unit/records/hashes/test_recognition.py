@@ -84,7 +84,7 @@ HIDDEN = [
     for text in (*TEXTS, *NOT_VERIFIED)
     # A bare digest may be an id, and a short text anything: known in a column of hashes only.
     if NOT_VERIFIED.get(text, "")[:3]
-    not in {"MD5", "SHA", "no ", "Joo", "Mag", "who", "ASP", "pla"}
+    not in {"MD5", "SHA", "no ", "Joo", "Mag", "who", "ASP", "pla", "bar"}
     or text[0] in "${"
     if text[:2] != '{"'  # by the names of its members
 ]

@@ -122,6 +122,7 @@ def test_a_parameter_out_of_range_is_named_with_its_scheme_value_and_range(store
         ({"value": B64, "salt": SALT, "additionalParameters": {}}, "Keycloak's credential with"),
         (keycloak(hashIterations=None), "with hashIterations that isn't a whole"),
         (keycloak(algorithm="md5"), "credential of an algorithm other than"),
+        ({"bcrypt": BCRYPT}, "Meteor's hash"),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip
@@ -184,6 +185,12 @@ NOT_VERIFIED = {
     "{CLEARTEXT}hunter2": "in clear",
     "**********": "placeholder",
     "[REDACTED]": "placeholder",
+    "{CRYPT}ab0123456789z": "crypt(3)",
+    "{PLAIN-MD5}5f4dcc3b5aa765d61d8327deb882cf99": "{PLAIN-MD5}",
+    "5c8d" * 20: "bare digest in hex of 80 characters",  # Spring's PBKDF2 without its name
+    "5f4dcc3b5aa765d61d8327deb882cf99$somesalt": "Joomla",
+    f"{base64.b64encode(RAW[:16]).decode()}:{base64.b64encode(RAW).decode()}": "whose parameters",
+    f"pbkdf2_sha1$27500$somesalt${RAW[:20].hex()}": "Django PBKDF2 of SHA-1",
 }  # fmt: skip
 
 
@@ -217,6 +224,7 @@ def test_a_hash_that_workos_cannot_verify_is_named(stored, named):
         f'"\\x{BCRYPT.encode().hex()}"',
         base64.b64encode(f"{{bcrypt}}{BCRYPT}".encode()).decode(),
         json.dumps({"hash": BCRYPT}),
+        json.dumps([f"{{CRYPT}}{BCRYPT}"]),
         json.dumps({"custom_password_hash": {"algorithm": "bcrypt", "hash": {"value": BCRYPT}}}),
     ],
 )
