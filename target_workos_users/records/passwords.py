@@ -109,7 +109,7 @@ def _read_hash(
             return {}
         if stored.lower() in NULLS:
             raise UnusableHash(
-                f"the text {stored}, which some programs write for no value: list it in null_values"
+                f"the text {stored}, which programs write for no value (list it in null_values)"
             )
     found = recognize(stored)
     if found is None:
@@ -162,8 +162,9 @@ def _fields(
     if found.remark:
         if found.remark == "better_auth_assumed" and (hash_type or "").lower() == "scrypt":
             raise UnusableHash(
-                "scrypt as salt:key in hex, without its parameters: with Better Auth and Lucia "
-                "leave password_hash_type empty, else write $scrypt$v=1$n=…,r=…,p=…,kl=…$salt$hash"
+                "scrypt as salt:key in hex, without its parameters (if it is Better Auth's or "
+                "Lucia's, leave password_hash_type empty; else write "
+                "$scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash>)"
             )
         remarks.append(found.remark)
     fields = {"password_hash": found.text, "password_hash_type": found.type}

@@ -71,9 +71,8 @@ def _keycloak(fields: Mapping[str, Any]) -> Hash:
     algorithm = data.get("algorithm")
     if not isinstance(secret.get("value"), str) or not isinstance(algorithm, str):
         raise MalformedHash(
-            "with one part only: iterations and algorithm are in its credentialData, "
-            "value and salt in its secretData. Write "
-            '{"secretData": …, "credentialData": …} with both'
+            "with one part only: iterations and algorithm are in its credentialData, value and "
+            'salt in its secretData (write {"secretData": …, "credentialData": …} with both)'
         )
     salt, digest = (base64_bytes(_text(secret, name), name) for name in ("salt", "value"))
     iterations = _number(data, "hashIterations")

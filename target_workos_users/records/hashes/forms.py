@@ -78,10 +78,10 @@ _LDAP_DIGESTS = (
 )
 _NOT_VERIFIED = "which WorkOS can't verify"
 _PREHASHED = "which hashes a digest of the password, not the password itself"
-_PLAIN = "a password in clear: put it into the column password, without what stands before it"
+_PLAIN = "in clear (put it into the column password, without what stands before it)"
 _NO_PARAMETERS = (
-    "whose parameters aren't in the text: write $scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash> or "
-    "$pbkdf2$i=…,d=…$<salt>$<hash>, salt and hash in Base64"
+    "whose parameters aren't in the text (write $scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash> or "
+    "$pbkdf2$i=…,d=…$<salt>$<hash>, salt and hash in Base64)"
 )
 
 FORMS = (
@@ -103,8 +103,8 @@ FORMS = (
     Form(
         "SuperTokens's Firebase scrypt",
         r"\$f_scrypt\$",
-        "whose signer key is in SuperTokens's settings: write "
-        "$firebase-scrypt$hash=…$salt=…$sk=<signer key>$ss=…$r=…$m=…",
+        "whose signer key is in SuperTokens's settings (write "
+        "$firebase-scrypt$hash=…$salt=…$sk=<signer key>$ss=…$r=…$m=…)",
     ),
     Form("Django PBKDF2", r"pbkdf2_sha\d+\$", others.django_pbkdf2),
     Form("Django scrypt", r"scrypt\$\d+\$", others.django_scrypt),
@@ -135,7 +135,7 @@ FORMS = (
         "",
     ),
     # Known, and of no use to WorkOS.
-    Form("bcrypt_sha256", r"bcrypt_sha256\$|\$bcrypt-sha256\$", _PREHASHED),
+    Form("bcrypt_sha256 of Django or passlib", r"bcrypt_sha256\$|\$bcrypt-sha256\$", _PREHASHED),
     Form("WordPress's bcrypt ($wp$)", r"\$wp\$", _PREHASHED),
     Form("phpass ($P$, $H$)", r"(?:U?\$[PH]\$)", f"as in WordPress and phpBB, {_NOT_VERIFIED}"),
     Form("Drupal 7's SHA-512 ($S$)", r"U?\$S\$", _NOT_VERIFIED),

@@ -149,7 +149,7 @@ def ldap_sha(text: str) -> Hash:
         raise MalformedHash("without its prefix")
     is_hex = (match[2] or "").upper() == ".HEX"
     decode = hex_bytes if is_hex else base64_bytes
-    return workos.salted_sha(match[1].lower(), decode(text[match.end() :], "rest"))
+    return workos.salted_sha(match[1].lower(), decode(text[match.end() :], "text after the prefix"))
 
 
 def mediawiki(text: str) -> Hash:

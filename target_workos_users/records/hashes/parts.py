@@ -12,7 +12,7 @@ NULLS = frozenset({"none", "null", "nil", "nan", "undefined"})
 
 REDACTED = (
     "the word REDACTED, which Firebase gives to those without the permission "
-    "firebaseauth.configs.getHashConfig: export again with it"
+    "firebaseauth.configs.getHashConfig (export again with it)"
 )
 """What a hash is that reads REDACTED, in Base64 (firebase-admin-node, pull request 660)."""
 
