@@ -115,7 +115,9 @@ FORMS = (
         "without its number of iterations: of an old version, which had fewer than WorkOS takes",
     ),
     Form("Werkzeug scrypt", r"scrypt:\d{1,10}:\d{1,10}:\d{1,10}\$", others.werkzeug),
-    Form("Java's scrypt", r"\$(?:s0\$)?1?[0-9a-f]{5}\$", others.java_scrypt),
+    Form(
+        "Java's scrypt", rf"\$(?:s0\$)?1?[0-9a-f]{{5}}\${_B64}{{8,}}={{0,2}}\$", others.java_scrypt
+    ),
     Form(
         "Ruby's scrypt",
         r"[0-9a-f]{1,8}\$[0-9a-f]{1,4}\$[0-9a-f]{1,4}\$[0-9a-f]{16,}\$[0-9a-f]{32,}",
@@ -123,7 +125,7 @@ FORMS = (
         "",
     ),
     Form("Lucia's scrypt", r"s2:\w{16,32}:[0-9a-f]{128}", others.better_auth, ""),
-    Form("Better Auth's scrypt", r"[0-9a-f]{32}:[0-9a-f]{128}", others.better_auth, ""),
+    Form("Better Auth's scrypt", r"(?-i:[0-9a-f]{32}):[0-9a-f]{128}", others.better_auth, ""),
     Form("ASP.NET Identity v3", rf"AQAAAA[AEI]{_B64}{{40,}}={{0,2}}", others.aspnet, ""),
     Form("LDAP PBKDF2", r"\{PBKDF2(?:-SHA\d+)?\}\d+\$", others.ldap_pbkdf2),
     Form("MediaWiki PBKDF2", r":pbkdf2:\w+:\d+:\d+:", others.mediawiki),

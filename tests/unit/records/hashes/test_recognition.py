@@ -31,6 +31,7 @@ def outcome(value: object, *, whole: bool = False) -> Hash | str | None:
         "correct horse battery staple",
         "P@ssw0rd!2024",
         "$ecret$money$2024",
+        "$12345$for-a-year-of-what",
         "$2b$",
         "$2b$10$short",
         "{bcrypt}",

@@ -177,6 +177,7 @@ NOT_VERIFIED = {
     "5f4dcc3b5aa765d61d8327deb882cf99:aB3dE6gH9jK2lM5nO8pQ1rS4tU7vaB3d": "Joomla",
     f"{hashlib.sha256(b'pw').hexdigest()}:aB3dE6gH9jK2lM5nO8pQ1rS4tU7vaB3d:1": "Magento",
     f"{RAW[:16].hex()}:{RAW[:32].hex()}": "whose parameters aren't in the text",
+    f"{RAW[:16].hex()}:{RAW.hex()}".upper(): "whose parameters aren't in the text",
     f"{RAW.hex()}.{RAW[:8].hex()}": "whose parameters aren't in the text",
     "AHPvyhXcFmqzaE2rSBBAb8RtTLTuuhvM6yKyXpbo9mQ7wYhbkZZ1v1ONNh2QwqJH7gK+oDt==": "no form",
     base64.b64encode(b"\0" + RAW[:48]).decode(): "ASP.NET Identity v2",
