@@ -143,7 +143,7 @@ def _stored(record: Mapping[str, Any]) -> Any:
     return values.text({"password_hash": value}, "password_hash", MAX_HASH)
 
 
-def _unknown(stored: Any, hash_type: str | None) -> Exception:
+def _unknown(stored: Any, hash_type: str | None) -> UnusableHash:
     known = hash_type and _named(hash_type)
     if known:
         return UnusableHash(f"in no form of {known}; expected {EXPECTED[known]}")
