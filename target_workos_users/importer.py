@@ -237,7 +237,7 @@ class Importer:
     def _prepare(self, chunk: Chunk, stream: str, record: Record) -> Task | None:
         """The task to load, or None if the record needs no request."""
         try:
-            row = parse_record(record.content, self._settings.organization)
+            row = parse_record(record.content, self._settings.record_rules)
         except RecordError as error:
             self._remember_invalid(stream, record)
             self._settle(chunk, record, Outcome(errors=[error]))

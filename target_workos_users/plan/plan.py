@@ -75,6 +75,7 @@ class Plan:
         numbers: Records read, by stream.
         failed: Records that would fail.
         failures: Why.
+        skipped_hashes: Records that would be loaded without their password, and why.
         users: Distinct emails.
         memberships: Distinct pairs of email and organization.
         factors: Distinct emails with a TOTP secret.
@@ -88,7 +89,7 @@ class Plan:
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.numbers: Counter[str] = Counter()
         self.failed = 0
-        self.failures = Groups()
+        self.failures, self.skipped_hashes = Groups(), Groups()
         self.users, self.memberships, self.factors = Distinct(), Distinct(), Distinct()
         self.organizations = {"id": Distinct(), "name": Distinct(), "external id": Distinct()}
         self.roles: Counter[str] = Counter()
@@ -118,7 +119,7 @@ class Plan:
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
             self._break_silence()
         try:
-            row = parse_record(content, self._settings.organization)
+            row = parse_record(content, self._settings.record_rules)
         except RecordError as error:
             self.failed += 1
             self.failures.add(
@@ -129,6 +130,15 @@ class Plan:
                 retryable=error.retryable,
             )
             return
+        if row.skipped_hash:
+            self.skipped_hashes.add(
+                stream=name,
+                record_number=number or self.numbers[name],
+                error_type="skipped_hash",
+                message=row.skipped_hash,
+                pattern=row.skipped_hash,  # in full: its numbers are what it is about
+                retryable=False,
+            )
         self._count(row)
 
     def finish(self, *, complete: bool) -> None:

@@ -10,6 +10,7 @@ from target_workos_users.records.parse import REMARKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from target_workos_users.explain.groups import Groups
     from target_workos_users.plan.plan import Plan
     from target_workos_users.settings.settings import Settings
 
@@ -38,7 +39,8 @@ def plan_lines(plan: Plan, settings: Settings, scope: str) -> Iterator[str]:
         yield f"  roles: {_counted(dict(plan.roles.most_common(_SHOWN_ROLES)))}"
     if factors:
         yield f"  TOTP factors: {factors:,}"
-    yield from _failures(plan)
+    yield from _reasons(plan, plan.failures, "would fail")
+    yield from _reasons(plan, plan.skipped_hashes, "hash skipped")
     requests = {
         "POST /user_management/users": users,
         "POST /user_management/organization_memberships": memberships,
@@ -74,15 +76,15 @@ def _modes(by: dict[str, int]) -> str:
     return f" ({text})" if text else ""
 
 
-def _failures(plan: Plan) -> Iterator[str]:
-    groups = plan.failures.by_count()
+def _reasons(plan: Plan, reasons: Groups, what: str) -> Iterator[str]:
+    groups = reasons.by_count()
     for group in groups[:_SHOWN_REASONS]:
         stream, number = group.first
         where = f"record {number:,}" + (f" of {stream}" if len(plan.numbers) > 1 else "")
-        yield f"  would fail: {group.count:,} x {group.pattern} (first: {where})"
+        yield f"  {what}: {group.count:,} x {group.pattern} (first: {where})"
     if more := groups[_SHOWN_REASONS:]:
         number = sum(group.count for group in more)
-        yield f"  would fail: {number:,} for {len(more):,} other reasons"
+        yield f"  {what}: {number:,} for {len(more):,} other reasons"
 
 
 def _warnings(plan: Plan) -> Iterator[str]:

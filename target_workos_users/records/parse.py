@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records import values
 from target_workos_users.records.metadata import metadata
-from target_workos_users.records.passwords import hashed_password
+from target_workos_users.records.passwords import password_fields
 from target_workos_users.records.redaction import REDACTED, SECRET_COLUMNS, redact, redact_text
+from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
+from target_workos_users.records.totp import Totp, totp
 from target_workos_users.records.values import invalid
 
 if TYPE_CHECKING:
@@ -60,6 +62,17 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "password_ignored": "records have both password and password_hash; the hash is used",
         "password_hash_missing": "records have password_hash_type or password_salt_position "
         "without password_hash; they are loaded without a password",
+        "hash_in_password": "the column password holds password hashes; they are loaded as hashes",
+        "no_password_marker": 'the hash of some users is a mark for no password (Django\'s "!"); '
+        "they are loaded without a password",
+        "hash_skipped": "records have a password hash that WorkOS can't verify; as unusable_hashes "
+        "is skip, they are loaded without a password",
+        "better_auth_assumed": "hashes of the form salt:key are taken for Better Auth's or "
+        "Lucia's (scrypt, N 16384, r 16, p 1); try one user's password before you rely on it",
+        "short_key": "PBKDF2 hashes are shorter than their digest (ASP.NET Identity's are); WorkOS "
+        "doesn't say whether it takes such: try one user's password before you rely on it",
+        "totp_uri_overridden": "otpauth:// URIs name another issuer or user than totp_issuer and "
+        "totp_user; the columns win",
         "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
         "they are loaded without a TOTP factor",
         "organization_overridden": "records name another organization than the org_* settings; "
@@ -69,8 +82,6 @@ REMARKS: Mapping[str, str] = MappingProxyType(
 """What a remark of a row means: the text to warn with, once a run."""
 
 MAX_COLUMNS = 100  # unknown ones of a record that are shown in errors.jsonl
-MAX_HASH = 2_000  # characters; no real hash comes near it
-_BASE32 = re.compile(r"[A-Z2-7]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,21 +100,6 @@ class OrganizationRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Totp:
-    """A TOTP factor to enroll.
-
-    Attributes:
-        secret: Base32, upper case, unpadded.
-        issuer: Name of the service in authenticator apps; None: WorkOS takes the team's name.
-        user: Name of the account in them; None: WorkOS takes the email.
-    """
-
-    secret: str
-    issuer: str | None
-    user: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class UserRow:
     """What one record asks for.
 
@@ -116,6 +112,7 @@ class UserRow:
         totp: The factor to enroll, if any.
         status: Of the membership; None: the record doesn't say.
         remarks: Keys of ``REMARKS`` that this record gives cause for.
+        skipped_hash: Why its password hash was left out, under ``unusable_hashes: skip``.
     """
 
     email: str
@@ -124,6 +121,7 @@ class UserRow:
     role_slugs: tuple[str, ...]
     totp: Totp | None
     remarks: tuple[str, ...]
+    skipped_hash: str | None = None
     status: Literal["active", "inactive"] | None = None
 
 
@@ -154,15 +152,13 @@ def _is_address(name: str, value: Any) -> bool:
     return name == "email" and isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
 
 
-def parse_record(
-    record: Mapping[str, Any], default_organization: OrganizationRef | None = None
-) -> UserRow:
+def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) -> UserRow:
     """Read and check one record.
 
     Args:
         record: A Singer record: CSV texts or typed JSON values. Other columns than
             ``KNOWN_COLUMNS`` are not looked at.
-        default_organization: The ``org_*`` settings; win over the record's own columns.
+        rules: What the settings say about it.
 
     Returns:
         The row, checked against all that WorkOS documents.
@@ -188,9 +184,10 @@ def parse_record(
         fields["external_id"] = external_id
     if texts := metadata(record):
         fields["metadata"] = texts
-    fields.update(_password(record, remarks))
-    totp = _totp(record, remarks)
-    organization = _organization(record, default_organization, remarks)
+    password, skipped_hash = password_fields(record, rules, remarks)
+    fields.update(password)
+    factor = totp(record, rules, remarks)
+    organization = _organization(record, rules.default_organization, remarks)
     role_slugs = values.role_slugs(record)
     if role_slugs and organization is None:
         raise invalid(
@@ -198,7 +195,7 @@ def parse_record(
             "roles belong to a membership, but there is no organization; fill in org_id or "
             "org_external_id, set one for all records, or empty role_slugs",
         )
-    return UserRow(email, fields, organization, role_slugs, totp, tuple(remarks))
+    return UserRow(email, fields, organization, role_slugs, factor, tuple(remarks), skipped_hash)
 
 
 def identity(
@@ -214,40 +211,6 @@ def identity(
         return values.email(record), _organization(record, default_organization, [])
     except RecordError:
         return None
-
-
-def _password(record: Mapping[str, Any], remarks: list[str]) -> dict[str, str]:
-    password = record.get("password")
-    hash_type = values.text(record, "password_hash_type")
-    salt_position = values.text(record, "password_salt_position")
-    password_hash = values.text(record, "password_hash", MAX_HASH)
-    if password_hash:
-        if password not in (None, ""):
-            remarks.append("password_ignored")
-        return hashed_password(password_hash, hash_type, salt_position)
-    if password in (None, ""):
-        if hash_type or salt_position:
-            remarks.append("password_hash_missing")
-        return {}
-    remarks.append("plain_password")
-    password = values.scalar_text("password", password)
-    values.check_text("password", password)  # spaces around it may belong to it: kept
-    return {"password": password}
-
-
-def _totp(record: Mapping[str, Any], remarks: list[str]) -> Totp | None:
-    secret = values.text(record, "totp_secret")
-    issuer = values.text(record, "totp_issuer")
-    user = values.text(record, "totp_user")
-    if secret is None:
-        if issuer or user:
-            remarks.append("totp_secret_missing")
-        return None
-    # Apps show secrets in groups of four and in lower case; RFC 4648 wants neither.
-    secret = secret.translate({ord(" "): None, ord("-"): None}).rstrip("=").upper()
-    if not _BASE32.fullmatch(secret) or len(secret) % 8 in {1, 3, 6}:
-        raise invalid("totp_secret", "isn't Base32: expected letters A to Z and digits 2 to 7 only")
-    return Totp(secret, issuer, user)
 
 
 def _organization(

@@ -1,112 +1,185 @@
-"""Password hashes in the forms that WorkOS takes, checked before they are sent. Pure.
+"""The password of a record: plain, or a hash in a form that WorkOS verifies. Pure.
 
-WorkOS answers a hash that it can't use with a bare 400 ``invalid_password_hash``; a hash of the
-right form but with wrong content it takes, and the user can't sign in. So each of the seven types
-(WorkOS OpenAPI spec) is checked for the form and ranges of "docs: migrate/other-services" and
-"docs: migrate/firebase". Messages give parameters and numbers, never a salt or a hash.
+WorkOS answers a hash that it can't use with a bare 400 ``invalid_password_hash``, and takes one of
+the right form but with wrong content, so that the user can't sign in. ``records.hashes`` knows the
+forms; here is what a record says with them. Messages quote no value.
 """
 
 from __future__ import annotations
 
-import base64
-import re
-from functools import partial
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from target_workos_users.records import phc
-from target_workos_users.records.phc import MalformedHash
+from target_workos_users.records import values
+from target_workos_users.records.hashes import (
+    EXPECTED,
+    HASH_TYPES,
+    NULLS,
+    Hash,
+    UnusableHash,
+    is_no_password,
+    recognize,
+)
 from target_workos_users.records.redaction import names_algorithm
 from target_workos_users.records.values import invalid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from target_workos_users.records.rules import RecordRules
 
-_EXPECTED = {
-    "bcrypt": "$2b$<cost>$ and 53 characters",
-    "firebase-scrypt": "$firebase-scrypt$v=1$r=8,m=14,ss=<Base64>,sk=<Base64>$<salt>$<hash>",
-    "ssha": "{SSHA} and the Base64 of SHA-1 digest and salt",
-    "ssha256": "{SSHA256} and the Base64 of SHA-256 digest and salt",
-    "scrypt": "$scrypt$v=1$n=16384,r=8,p=1,kl=64$<salt>$<hash>",
-    "pbkdf2": "$pbkdf2$i=600000,d=sha256$<salt>$<hash>",
-    "argon2": "$argon2id$v=19$m=65536,t=3,p=4$<salt>$<hash>",
+MAX_HASH = 10_000  # characters; Keycloak's credentials have some 500 each
+PLAIN = "plain"
+"""A ``password_hash_type`` that says: whatever it looks like, ``password`` is the password."""
+
+_ALIASES = {
+    **{name: name for name in HASH_TYPES},
+    **dict.fromkeys(("argon2id", "argon2i", "argon2d"), "argon2"),
+    **dict.fromkeys(("blf-crypt", "bcryptjs"), "bcrypt"),
+    **dict.fromkeys(("scrypt-firebase", "fbscrypt", "firescrypt", "firebase"), "firebase-scrypt"),
+    **dict.fromkeys(("better-auth", "lucia", "scrypt-werkzeug"), "scrypt"),
+    **dict.fromkeys(("pbkdf2-sha256", "pbkdf2-sha512", "pbkdf2-sha256-django"), "pbkdf2"),
+    **dict.fromkeys(("ldap-ssha", "salted-sha1"), "ssha"),
+    "salted-sha256": "ssha256",
 }
-HASH_TYPES = tuple(_EXPECTED)
-
-_ARGON2_VARIANTS = ("argon2id", "argon2i", "argon2d")
-_TYPE_BY_PREFIX = {
-    **dict.fromkeys(("$2$", "$2a$", "$2b$", "$2x$", "$2y$"), "bcrypt"),
-    **{f"${variant}$": "argon2" for variant in _ARGON2_VARIANTS},
-    **{f"${name}$": name for name in ("firebase-scrypt", "scrypt", "pbkdf2")},
-    "{SSHA}": "ssha",
-    "{SSHA256}": "ssha256",
-}
-_PREFIX = re.compile(r"\$[^$]*\$|\{[^}]*\}")
-_BCRYPT = re.compile(r"\$(2[abxy])\$(\d\d)\$[./A-Za-z0-9]{53}", re.ASCII)
-_WAY_OUT = "leave password_hash empty to load such users without a password"
+_TYPES = ", ".join(HASH_TYPES)
+_WAY_OUT = "leave it empty, the user resets the password; or set unusable_hashes to skip"
 
 
-def hashed_password(
-    password_hash: str, hash_type: str | None = None, salt_position: str | None = None
-) -> dict[str, str]:
-    """The fields of ``POST /user_management/users`` for a hashed password.
+def password_fields(
+    record: Mapping[str, Any], rules: RecordRules, remarks: list[str]
+) -> tuple[dict[str, str], str | None]:
+    """What a record says of its user's password.
 
     Args:
-        password_hash: The hash, without spaces around it.
-        hash_type: One of ``HASH_TYPES`` in any case, or argon2id, argon2i, argon2d. None: told
-            from the prefix of the hash.
+        record: A Singer record.
+        rules: What the settings say about hashes that WorkOS can't verify.
+        remarks: Keys of ``REMARKS`` are added here.
+
+    Returns:
+        The fields of ``POST /user_management/users``, and why a hash was skipped, if one was.
+
+    Raises:
+        RecordError: A hash can't be used, or its type contradicts it.
+    """
+    hash_type = values.text(record, "password_hash_type")
+    salt_position = values.text(record, "password_salt_position")
+    stored, plain = _stored(record), record.get("password")
+    if stored is None and plain in (None, ""):
+        if hash_type or salt_position:
+            remarks.append("password_hash_missing")
+        return {}, None
+    try:
+        if stored is None:
+            return _read_password(plain, hash_type, salt_position, remarks), None
+        if plain not in (None, ""):
+            remarks.append("password_ignored")
+        return _read_hash(stored, hash_type, salt_position, remarks), None
+    except UnusableHash as problem:
+        if rules.unusable_hashes == "skip":
+            remarks.append("hash_skipped")
+            return {}, str(problem)
+        if stored is None:
+            way_out = f"{_WAY_OUT}; if it is a password, set password_hash_type to {PLAIN}"
+            raise invalid("password", f"{problem}: {way_out}") from None
+        raise invalid("password_hash", f"{problem}: {_WAY_OUT}") from None
+
+
+def _read_hash(
+    stored: Any, hash_type: str | None, salt_position: str | None, remarks: list[str]
+) -> dict[str, str]:
+    """The fields for a hash.
+
+    Args:
+        stored: What the source has: a text, or a decoded JSON object.
+        hash_type: One of ``HASH_TYPES`` or a name that systems have for it, in any case. None: told
+            from the hash.
         salt_position: ``prefix`` or ``suffix``, for ssha256 only. None: WorkOS's default, suffix.
+        remarks: Keys of ``REMARKS`` are added here.
 
     Returns:
         ``password_hash`` in the form that WorkOS takes, ``password_hash_type`` and, if given,
-        ``password_salt_position``.
+        ``password_salt_position``; nothing if it is a mark for no password.
 
     Raises:
-        RecordError: The type is unknown, or the hash hasn't its form or ranges.
+        UnusableHash: WorkOS can't verify it.
+        RecordError: The columns contradict each other.
     """
-    expected = _named_type(hash_type) if hash_type else _type_by_prefix(password_hash)
-    if expected is None:
+    if isinstance(stored, str):
+        if is_no_password(stored):
+            remarks.append("no_password_marker")
+            return {}
+        if stored.lower() in NULLS:
+            raise UnusableHash(
+                f"the text {stored}, which programs write for no value (list it in null_values)"
+            )
+    found = recognize(stored)
+    if found is None:
+        raise _unknown(stored, hash_type)
+    return _fields(found, hash_type, salt_position, remarks)
+
+
+def _read_password(
+    plain: Any, hash_type: str | None, salt_position: str | None, remarks: list[str]
+) -> dict[str, str]:
+    """The fields for what stands in ``password``, which many systems keep their hashes in."""
+    password = values.scalar_text("password", plain)
+    values.check_text("password", password)  # spaces around it may belong to it: kept
+    if (hash_type or "").lower() != PLAIN:
+        if is_no_password(password, whole=True):
+            remarks.append("no_password_marker")
+            return {}
+        if found := recognize(password, whole=True):
+            remarks.append("hash_in_password")
+            return _fields(found, hash_type, salt_position, remarks)
+    remarks.append("plain_password")
+    return {"password": password}
+
+
+def _stored(record: Mapping[str, Any]) -> Any:
+    value = record.get("password_hash")
+    if isinstance(value, Mapping | list):
+        return value or None
+    if isinstance(value, str):
+        value = value.rstrip("\0")  # libsodium fills its buffer up with them
+    return values.text({"password_hash": value}, "password_hash", MAX_HASH)
+
+
+def _unknown(stored: Any, hash_type: str | None) -> UnusableHash:
+    known = hash_type and _named(hash_type)
+    if known:
+        return UnusableHash(f"in no form of {known}; expected {EXPECTED[known]}")
+    what = "a text" if isinstance(stored, str) else values.kind(stored)
+    return UnusableHash(f"{what} in no form that is known; expected a hash of one of {_TYPES}")
+
+
+def _fields(
+    found: Hash, hash_type: str | None, salt_position: str | None, remarks: list[str]
+) -> dict[str, str]:
+    if hash_type and (named := _named(hash_type)) != found.type:
         raise invalid(
             "password_hash_type",
-            "empty, and the hash has no prefix that tells it; fill in one of "
-            + ", ".join(HASH_TYPES),
+            f"says {named}, but the hash is {found.type} by its form; correct it or leave it empty",
         )
-    try:
-        normalized = _normalize(password_hash, expected)
-    except MalformedHash as problem:
-        raise invalid(
-            "password_hash", f"{expected} {problem}; expected {_EXPECTED[expected]}; {_WAY_OUT}"
-        ) from None
-    fields = {"password_hash": normalized, "password_hash_type": expected}
-    if salt_position:
-        fields["password_salt_position"] = _salt_position(salt_position, expected)
+    if found.remark:
+        if found.remark == "better_auth_assumed" and (hash_type or "").lower() == "scrypt":
+            raise UnusableHash(
+                "scrypt as salt:key in hex, without its parameters (if it is Better Auth's or "
+                "Lucia's, leave password_hash_type empty; else write "
+                "$scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash>)"
+            )
+        remarks.append(found.remark)
+    fields = {"password_hash": found.text, "password_hash_type": found.type}
+    if position := salt_position or found.salt_position:
+        fields["password_salt_position"] = _salt_position(position, found.type)
     return fields
 
 
-def _normalize(password_hash: str, expected: str) -> str:
-    found = _type_by_prefix(password_hash)
-    if found != expected:
-        prefix = f"with the prefix of {found}" if found else "without a prefix of that type"
-        raise MalformedHash(f"by its type, but {prefix}")
-    return _NORMALIZERS[expected](password_hash)
-
-
-def _type_by_prefix(password_hash: str) -> str | None:
-    match = _PREFIX.match(password_hash)
-    if not match:
-        return None
-    prefix = match[0]
-    return _TYPE_BY_PREFIX.get(prefix.upper() if prefix[0] == "{" else prefix)
-
-
-def _named_type(hash_type: str) -> str:
-    name = hash_type.lower().replace("_", "-")
-    if name in _ARGON2_VARIANTS:
-        return "argon2"
-    if name not in _EXPECTED:
-        shown = f"'{hash_type}'" if names_algorithm(hash_type) else "the value"
-        raise invalid(
-            "password_hash_type", f"{shown} isn't one of {', '.join(HASH_TYPES)}; {_WAY_OUT}"
-        )
+def _named(hash_type: str) -> str:
+    """The type of WorkOS's that a name stands for."""
+    name = _ALIASES.get(hash_type.lower().replace("_", "-"))
+    if name is None and names_algorithm(hash_type):
+        raise UnusableHash(f"'{hash_type}' by its type, which isn't one of {_TYPES}")
+    if name is None:
+        raise invalid("password_hash_type", f"the value isn't one of {_TYPES}")
     return name
 
 
@@ -116,39 +189,3 @@ def _salt_position(position: str, hash_type: str) -> str:
     if position.lower() not in {"prefix", "suffix"}:
         raise invalid("password_salt_position", "expected prefix or suffix")
     return position.lower()
-
-
-def _bcrypt(password_hash: str) -> str:
-    match = _BCRYPT.fullmatch(password_hash)
-    if not match:
-        raise MalformedHash(
-            f"with {len(password_hash)} characters, not 60, or with one outside its alphabet"
-        )
-    revision, cost = match[1], int(match[2])
-    if not 4 <= cost <= 31:  # noqa: PLR2004 - the range of the algorithm itself
-        raise MalformedHash(f"with cost {cost}, outside 4 to 31")
-    if revision == "2x":
-        raise MalformedHash("of revision 2x, which marks hashes of a faulty implementation")
-    # 2y is crypt_blowfish's (so PHP's) name for what OpenBSD calls 2b: both are computed alike,
-    # only the label differs. WorkOS's docs show 2a and 2b.
-    return f"$2b{password_hash[3:]}" if revision == "2y" else password_hash
-
-
-def _salted_sha(password_hash: str, *, scheme: str, digest_size: int) -> str:
-    """``{SCHEME}`` and Base64 of digest + salt, as LDAP servers store it."""
-    encoded = phc.base64_text(password_hash.partition("}")[2], "text after the prefix")
-    raw = base64.b64decode(encoded + "=" * (-len(encoded) % 4))
-    if len(raw) <= digest_size:
-        raise MalformedHash(f"of {len(raw)} bytes, where {digest_size} are digest, more are salt")
-    return f"{{{scheme}}}{base64.b64encode(raw).decode()}"
-
-
-_NORMALIZERS: dict[str, Callable[[str], str]] = {
-    "bcrypt": _bcrypt,
-    "firebase-scrypt": phc.firebase_scrypt,
-    "ssha": partial(_salted_sha, scheme="SSHA", digest_size=20),
-    "ssha256": partial(_salted_sha, scheme="SSHA256", digest_size=32),
-    "scrypt": phc.scrypt,
-    "pbkdf2": phc.pbkdf2,
-    "argon2": phc.argon2,
-}

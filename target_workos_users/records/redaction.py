@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from target_workos_users.records import numbers
+from target_workos_users.records.hashes import HASH_SIGN
 
 SECRET_COLUMNS = frozenset({"password", "password_hash", "totp_secret"})
 REDACTED = "[redacted]"
@@ -29,15 +30,16 @@ _SECRET_NAME = re.compile(_NAME, re.IGNORECASE)
 _ASSIGNMENT = re.compile(rf"""(?:{_NAME})[\w\s\\"'-]{{0,30}}[:=]""", re.IGNORECASE)
 # A ragged row puts a hash into another column: known by its form.
 _SECRET_VALUE = re.compile(
-    r"\$(?:1|2[abxy]?|5|6|7|y|P|H|argon2\w*|scrypt|pbkdf2[\w-]*|firebase-scrypt)\$"
-    r"|pbkdf2_sha\d+\$|\{(?:S?SHA|S?MD5|CRYPT)\d*\}"
-    r"|\bsk_\w{8}|-----BEGIN [A-Z ]*PRIVATE KEY",
+    rf"{HASH_SIGN}|\bsk_\w{{8}}|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
 )
 # Such a row also puts anything into password_hash_type: only what names an algorithm is shown.
-_ALGORITHM = re.compile(
-    r"[\w-]{0,12}(?:crypt|sha|md[45]|pbkdf2|argon2|hmac|phpass|ntlm)[\w-]{0,8}", re.IGNORECASE
+_ALGORITHM_WORD = (
+    r"(?:[bsy]|bc|yes|fbs|fires|blf-?)?crypt|bcryptjs|pbkdf2|argon2(?:id|i|d)?|s?sha(?:\d|256|384|512)?"
+    r"|s?md[245]|hmac|phpass|ntlm|firebase|ldap|django|werkzeug|symfony|okta|better|auth|lucia"
+    r"|(?:un)?salted|peppered|hex|base64|utf8|utf16|plain|\d{1,3}"
 )
+_ALGORITHM = re.compile(rf"(?:{_ALGORITHM_WORD})(?:[ _.-](?:{_ALGORITHM_WORD}))*", re.IGNORECASE)
 _decoder = msgspec.json.Decoder(float_hook=numbers.decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 

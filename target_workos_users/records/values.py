@@ -200,6 +200,14 @@ def _split_slugs(column: str, value: str) -> list[Any]:
         raise invalid(column, "begins with '[' but isn't a JSON list") from None
 
 
+def decoded(text: str) -> Any:
+    """What a JSON text says; None if it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return None
+
+
 def kind(value: Any) -> str:
     """What a JSON value is, in words for an error message."""
     if isinstance(value, str):

@@ -11,6 +11,7 @@ from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
+from target_workos_users.records.rules import RecordRules
 from target_workos_users.settings import resolve
 from target_workos_users.settings.declare import setting
 
@@ -135,6 +136,22 @@ class Settings:
         description="Delete a user again that the same record made, if its membership can't be "
         "made and it has none at all.",
     )
+    unusable_hashes: Literal["fail", "skip"] = setting(
+        th.StringType,
+        default="fail",
+        allowed_values=["fail", "skip"],
+        title="Unusable hashes",
+        description="A password hash that WorkOS can't verify: fail the record, or skip the hash "
+        "and load the user without a password.",
+    )
+    totp_secret_format: Literal["base32", "raw"] = setting(
+        th.StringType,
+        default="base32",
+        allowed_values=["base32", "raw"],
+        title="TOTP secret format",
+        description="How totp_secret is written: base32, or raw where its characters are the key "
+        "itself, as Keycloak and Better Auth have it.",
+    )
     dry_run: bool = setting(
         th.BooleanType,
         default=False,
@@ -217,6 +234,11 @@ class Settings:
 
     organization: OrganizationRef | None = None
     """The one that the ``org_…`` settings name."""
+
+    @property
+    def record_rules(self) -> RecordRules:
+        """What the settings say about reading a record."""
+        return RecordRules(self.organization, self.unusable_hashes, self.totp_secret_format)
 
     @property
     def mode(self) -> Literal["import", "retry"]:

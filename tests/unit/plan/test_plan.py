@@ -96,6 +96,18 @@ def test_what_would_fail_is_folded_with_the_first_record(tmp_path, monkeypatch):
     assert "secret-name" not in text
 
 
+def test_hashes_that_would_be_skipped_are_counted_with_why(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    old = "pbkdf2_sha256$260000$Sm8lAvX9TzQ2Wd0aKp3r1B$NJfSntcLv9J12JuplBL497DGCti/tgeYwsQNlIFmB+Q="
+    rows = [{"email": f"{n}@example.com", "password_hash": old} for n in range(3)]
+    _, text = dry_run(tmp_path, rows, unusable_hashes="skip")
+    assert "3 records, 0 would fail" in text
+    assert "hash skipped: 3 x Django PBKDF2 with 260,000 iterations of SHA-256; WorkOS " in text
+    assert "loaded without a password (3 records)" in text
+    _, text = dry_run(tmp_path, rows)
+    assert "3 records, 3 would fail" in text
+
+
 def test_warnings_that_matter_are_counted(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     row = {"email": "a@example.com", "org_external_id": "a", "role_slugs": "admin,member"}

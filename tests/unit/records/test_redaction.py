@@ -109,7 +109,9 @@ def test_a_secret_that_a_ragged_row_moved_elsewhere_is_known_by_its_form(value):
 
 def test_a_hash_type_is_shown_only_if_it_names_an_algorithm():
     assert redact({"password_hash_type": "md5"}) == {"password_hash_type": "md5"}
-    assert redact({"password_hash_type": "hunter2"}) == {"password_hash_type": "[redacted]"}
+    assert redact({"password_hash_type": "Bcrypt_SHA256_Django"})["password_hash_type"][0] == "B"
+    for secret in ("hunter2", "natasha1985", "2b$10$", "crypt0n1te"):
+        assert redact({"password_hash_type": secret}) == {"password_hash_type": "[redacted]"}
 
 
 def test_a_repeated_name_in_json_text_hides_nothing():

@@ -18,7 +18,8 @@ PROXY_PASSWORD = "ProxyCanaryZ5k9Rm3"
 HASHES = {
     "bcrypt": "$2b$10$CanarySaltBcrypt4711aeCanaryDigestBcrypt4711abcdefg",
     "firebase-scrypt": "$firebase-scrypt$v=1$r=8,m=14,ss=Q2FuYXJ5U2VwYXJhdG9y"
-    ",sk=Q2FuYXJ5U2lnbktleTQ3$Q2FuYXJ5U2FsdEZpcmU$Q2FuYXJ5RGlnZXN0RmlyZWJhc2U0NzExQ2FuYXJ5RGln",
+    ",sk=Q2FuYXJ5U2lnbktleTQ3MTFDYW5hcnlTaWduS2V5NDcx"
+    "$Q2FuYXJ5U2FsdEZpcmU$Q2FuYXJ5RGlnZXN0RmlyZWJhc2U0NzExQ2FuYXJ5RGln",
     "ssha": "{SSHA}Q2FuYXJ5U1NIQURpZ2VzdDQ3MTFzYWx0U0FMVA==",
     "ssha256": "{SSHA256}Q2FuYXJ5U1NIQTI1NkRpZ2VzdENhbmFyeTQ3MTFzYWx0U0FMVHNhbHQ=",
     "scrypt": "$scrypt$v=1$n=16384,r=8,p=1,kl=32$Q2FuYXJ5U2FsdFNjcnlwdA"
