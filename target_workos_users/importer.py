@@ -70,6 +70,7 @@ class Importer:
         progress: Progress,
         emit: Callable[[State], None],
         loop: asyncio.AbstractEventLoop,
+        *,
         connect: Callable[
             [Settings, Ledger, Mapping[str, str]], Awaitable[Connection]
         ] = Connection.open,
@@ -78,7 +79,7 @@ class Importer:
         self._settings = settings
         self._outputs = outputs
         self._ledger = outputs.ledger
-        self._ledger.defer = loop.call_soon
+        self._ledger.commit_soon(loop.call_soon)
         self._progress = progress
         self._loop = loop
         organization = settings.organization

@@ -9,20 +9,25 @@ docs/state.md describes what it is used for, :mod:`.memory` what a row says.
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from target_workos_users.exceptions import OutputError
-from target_workos_users.ledger.memory import Made, Past, Person, Version
-from target_workos_users.ledger.prints import Fingerprinter, pack, unpack
+from target_workos_users.ledger.database import Database
+from target_workos_users.ledger.memory import (
+    Made,
+    Past,
+    Person,
+    Version,
+    person_of,
+    version_of,
+)
+from target_workos_users.ledger.prints import Fingerprinter, pack
 from target_workos_users.ledger.runs import LastRun, goes_on
-from target_workos_users.ledger.store import is_damage, open_database, set_aside
+from target_workos_users.ledger.store import open_database, set_aside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 _TURNS_OF_A_RUN = 1 << 32
 _MOST_ORGANIZATIONS = 10_000  # kept in memory
@@ -33,23 +38,15 @@ class Ledger:
 
     Args:
         database: An open ledger.
-        path: Its file; None if it is a temporary one.
-
-    Attributes:
-        defer: Calls a function soon: a transaction is committed that way. Until it is set, by
-            :meth:`commit` only.
     """
 
-    def __init__(self, database: sqlite3.Connection, path: Path | None) -> None:
-        self.path = path
-        self.defer: Callable[[Callable[[], None]], object] = lambda _: None
+    def __init__(self, database: Database) -> None:
         self._database = database
-        key = self._meta("key")
-        self.fingerprinter = Fingerprinter(key)
+        self.fingerprinter = Fingerprinter(self._meta("key"))
         self._streams: dict[str, int] = {}
         self._organizations: dict[str, int] = {}
         self._lineage = ""
-        self._run = self._reset = self._turn = 0
+        self._run = self._reset = self._turn = self._first_turn = 0
 
     @classmethod
     def open(cls, path: str | None, say: Callable[[str], None]) -> Self:
@@ -63,7 +60,7 @@ class Ledger:
             SettingsError: It can't be used.
         """
         file = Path(path) if path else None
-        return cls(open_database(file, say), file)
+        return cls(Database(open_database(file, say), file))
 
     # Whose it is
 
@@ -75,24 +72,27 @@ class Ledger:
 
     @destination.setter
     def destination(self, destination: str) -> None:
-        self._write("INSERT OR REPLACE INTO meta VALUES ('destination', ?)", (destination,))
+        self._database.write(
+            "INSERT OR REPLACE INTO meta VALUES ('destination', ?)", (destination,)
+        )
         self.commit()
 
     @property
     def some_user_id(self) -> str | None:
         """A user that WorkOS should have, if this ledger belongs to the environment."""
-        rows = self._sql(
+        rows = self._database.query(
             "SELECT user_id FROM people WHERE user_id IS NOT NULL ORDER BY turn DESC LIMIT 1"
         )
         return str(rows[0][0]) if rows else None
 
     def set_aside(self, say: Callable[[str], None]) -> Ledger:
         """Rename the file, which belongs to another environment, and begin a new one."""
-        self._database.close()
-        assert self.path
-        aside = set_aside(self.path)
-        say(f"{self.path} belongs to another WorkOS environment: it is now {aside.name}.")
-        return Ledger(open_database(self.path, say), self.path)
+        path = self._database.path
+        assert path
+        self.close()
+        aside = set_aside(path)
+        say(f"{path} belongs to another WorkOS environment: it is now {aside.name}.")
+        return Ledger(Database(open_database(path, say), path))
 
     # Runs
 
@@ -109,7 +109,7 @@ class Ledger:
             nothing that was done before is taken for done.
         """
         beside = lineage is None
-        found = self._sql(
+        found = self._database.query(
             "SELECT id, lineage, reset FROM runs WHERE lineage = coalesce(?, lineage) "
             "ORDER BY id DESC LIMIT 1",
             (lineage,),
@@ -118,14 +118,16 @@ class Ledger:
         continued = last is not None and (beside or goes_on(self._last_run(last[0]), mark))
         at = datetime.now(UTC).isoformat(timespec="seconds")
         values = (lineage, mark, at)
-        self._write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
-        with self._reading():
-            self._run = int(self._sql("SELECT max(id) FROM runs")[0][0])
-        self._turn = self._run * _TURNS_OF_A_RUN
+        self._database.write(
+            "INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values
+        )
+        with self._database.reading():
+            self._run = int(self._database.query("SELECT max(id) FROM runs")[0][0])
+        self._turn = self._first_turn = self._run * _TURNS_OF_A_RUN
         self._reset = last[2] if last and continued else self._turn
-        self._write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
+        self._database.write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
         if last and not beside:
-            self._write("DELETE FROM marks WHERE run = ?", (last[0],))
+            self._database.write("DELETE FROM marks WHERE run = ?", (last[0],))
         self.commit()
         self._lineage = lineage or (last[1] if last else "")
         return continued
@@ -136,7 +138,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write("INSERT INTO marks VALUES (?, ?, ?)", (self._run, seq, fingerprint))
+        self._database.write("INSERT INTO marks VALUES (?, ?, ?)", (self._run, seq, fingerprint))
         self.commit()
 
     def end(self) -> None:
@@ -145,13 +147,17 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write("UPDATE runs SET ended = 1 WHERE id = ?", (self._run,))
+        self._database.write("UPDATE runs SET ended = 1 WHERE id = ?", (self._run,))
         self.commit()
 
     def _last_run(self, run: int) -> LastRun:
-        with self._reading():
-            began, ended = self._sql("SELECT began, ended FROM runs WHERE id = ?", (run,))[0]
-            marks = self._sql("SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,))
+        with self._database.reading():
+            began, ended = self._database.query(
+                "SELECT began, ended FROM runs WHERE id = ?", (run,)
+            )[0]
+            marks = self._database.query(
+                "SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,)
+            )
             return LastRun(began, [mark for (mark,) in marks], bool(ended))
 
     # People
@@ -162,26 +168,15 @@ class Ledger:
         Args:
             email: Canonical.
         """
-        rows = self._sql(
+        rows = self._database.query(
             "SELECT email, user_id, external_id, made, settled, turn, held, seen FROM people "
             "WHERE key = ?",
             (self.fingerprinter.number(email),),
         )
         if not rows or rows[0][0] != email:
             return None
-        _, user_id, external_id, made, settled, turn, held, seen = rows[0]
-        with self._reading():
-            return Person(
-                email,
-                user_id,
-                external_id,
-                Made(made),
-                bool(settled),
-                turn >= self._reset,
-                turn >= self._run * _TURNS_OF_A_RUN,
-                unpack(held),
-                unpack(seen),
-            )
+        with self._database.reading():
+            return person_of(rows[0], reset=self._reset, run=self._first_turn)
 
     def attempt(self, email: str) -> None:
         """A create is about to be sent; :attr:`defer` commits that first.
@@ -189,7 +184,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write(
+        self._database.write(
             "INSERT OR IGNORE INTO people (key, email, made, settled, turn) VALUES (?, ?, ?, 0, 0)",
             (self.fingerprinter.number(email), email, int(Made.ATTEMPTED)),
         )
@@ -200,7 +195,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write(
+        self._database.write(
             "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 self.fingerprinter.number(person.email),
@@ -228,40 +223,15 @@ class Ledger:
 
     def past(self, identity: int) -> Past:
         """What is known of a record's identity."""
-        rows = self._sql(
+        rows = self._database.query(
             "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints "
             "FROM records r LEFT JOIN organizations o ON o.id = organization "
             "WHERE key = ? ORDER BY turn DESC",
             (identity,),
         )
-        with self._reading():
-            versions = [
-                Version(
-                    digest,
-                    number,
-                    turn + 0,
-                    bool(done),
-                    organization,
-                    membership,
-                    bool(made),
-                    tuple((roles or "").split()),
-                    bool(inactive),
-                    unpack(prints),
-                )
-                for (
-                    digest,
-                    number,
-                    turn,
-                    done,
-                    organization,
-                    membership,
-                    made,
-                    roles,
-                    inactive,
-                    prints,
-                ) in rows
-            ]
-        return Past(versions, self._reset, self._run * _TURNS_OF_A_RUN)
+        with self._database.reading():
+            versions = list(map(version_of, rows))
+        return Past(versions, self._reset, self._first_turn)
 
     def settle(
         self,
@@ -288,12 +258,11 @@ class Ledger:
         """
         if replaces and replaces.digest != version.digest:
             key = (identity, replaces.digest)
-            self._write("DELETE FROM records WHERE key = ? AND digest = ?", key)
+            self._database.write("DELETE FROM records WHERE key = ? AND digest = ?", key)
         if replaces and version.done:
-            run = self._run * _TURNS_OF_A_RUN
             failed = "DELETE FROM records WHERE key = ? AND NOT done AND turn < ?"
-            self._write(failed, (identity, run))
-        self._write(
+            self._database.write(failed, (identity, self._first_turn))
+        self._database.write(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identity,
@@ -319,7 +288,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write(
+        self._database.write(
             "UPDATE records SET turn = ?, number = ? WHERE key = ? AND digest = ?",
             (self._next_turn(), number, identity, digest),
         )
@@ -330,7 +299,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._write(
+        self._database.write(
             "INSERT INTO organizations (workos_id, external_id, made) VALUES (?, ?, ?) "
             "ON CONFLICT (workos_id) DO NOTHING",
             (workos_id, external_id, int(made)),
@@ -339,49 +308,24 @@ class Ledger:
     # Writing
 
     def commit(self) -> None:
-        """Make what was written last, whatever becomes of this process.
+        """Make what was noted last, whatever becomes of this process.
 
         Raises:
             OutputError: The ledger can't be written.
         """
-        if self._database.in_transaction:
-            self._sql("COMMIT")
+        self._database.commit()
+
+    def commit_soon(self, defer: Callable[[Callable[[], None]], object]) -> None:
+        """Commit what is noted at the end of each turn.
+
+        Args:
+            defer: The event loop's ``call_soon``.
+        """
+        self._database.defer = defer
 
     def close(self) -> None:
-        """Close it."""
+        """Close it; what isn't committed is lost."""
         self._database.close()
-
-    def _write(self, statement: str, values: tuple[Any, ...]) -> None:
-        if not self._database.in_transaction:
-            self._sql("BEGIN IMMEDIATE")
-            self.defer(self.commit)
-        self._sql(statement, values)
-
-    def _sql(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
-        try:
-            return self._database.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._failure(error) from None
-        except UnicodeDecodeError:  # in SQLite's own message
-            raise self._failure(sqlite3.DatabaseError("it is damaged")) from None
-
-    @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """What is read makes sense; on a torn page it may not."""
-        try:
-            yield
-        except (ValueError, TypeError, LookupError, AttributeError):
-            raise self._failure(sqlite3.DatabaseError("a row makes no sense")) from None
-
-    def _failure(self, error: sqlite3.Error) -> OutputError:
-        way_on = "Free the disk, or whatever is in the way, and run again"
-        if is_damage(error) and self.path and self.path.exists():
-            aside = set_aside(self.path)
-            way_on = f"It is now {aside.name}: run again, and a new one is begun"
-        return OutputError(
-            f"ledger_path: {self.path or 'the temporary ledger'} can't be used ({error}). The last "
-            f"STATE line covers all that was loaded until then. {way_on}."
-        )
 
     def _next_turn(self) -> int:
         self._turn += 1
@@ -390,9 +334,13 @@ class Ledger:
     def _stream(self, name: str) -> int:
         if name not in self._streams:
             values = (self._lineage, name)
-            self._write("INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values)
-            found = self._sql("SELECT id FROM streams WHERE lineage = ? AND name = ?", values)
-            with self._reading():
+            self._database.write(
+                "INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values
+            )
+            found = self._database.query(
+                "SELECT id FROM streams WHERE lineage = ? AND name = ?", values
+            )
+            with self._database.reading():
                 self._streams[name] = found[0][0]
         return self._streams[name]
 
@@ -401,13 +349,15 @@ class Ledger:
             return None
         if workos_id not in self._organizations:
             self.organization(workos_id, None, made=False)
-            found = self._sql("SELECT id FROM organizations WHERE workos_id = ?", (workos_id,))
+            found = self._database.query(
+                "SELECT id FROM organizations WHERE workos_id = ?", (workos_id,)
+            )
             if len(self._organizations) >= _MOST_ORGANIZATIONS:
                 self._organizations.clear()
-            with self._reading():
+            with self._database.reading():
                 self._organizations[workos_id] = found[0][0]
         return self._organizations[workos_id]
 
     def _meta(self, name: str) -> Any:
-        rows = self._sql("SELECT value FROM meta WHERE name = ?", (name,))
+        rows = self._database.query("SELECT value FROM meta WHERE name = ?", (name,))
         return rows[0][0] if rows else None

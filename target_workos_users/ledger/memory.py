@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.ledger.prints import Prints, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from target_workos_users.ledger.prints import Prints
 
 
 class Made(IntEnum):
@@ -128,3 +128,49 @@ class Past:
     def membership(self) -> Version | None:
         """The newest version that knows the membership; None if WorkOS has to be asked."""
         return next((v for v in self.versions if v.membership_id and v.turn >= self.reset), None)
+
+
+def person_of(row: Sequence[Any], *, reset: int, run: int) -> Person:
+    """A row of the table ``people``, without its key.
+
+    Args:
+        row: Its columns, in their order.
+        reset: The turn at which the import was last reset.
+        run: The turn at which this run began.
+
+    Raises:
+        ValueError: It makes no sense.
+    """
+    email, user_id, external_id, made, settled, turn, held, seen = row
+    return Person(
+        email,
+        user_id,
+        external_id,
+        made=Made(made),
+        settled=bool(settled),
+        current=turn >= reset,
+        recent=turn >= run,
+        held=unpack(held),
+        seen=unpack(seen),
+    )
+
+
+def version_of(row: Sequence[Any]) -> Version:
+    """A row of the table ``records``: digest, number, turn, and what follows in :class:`Version`.
+
+    Raises:
+        ValueError: It makes no sense.
+    """
+    digest, number, turn, done, organization_id, membership_id, made, roles, inactive, prints = row
+    return Version(
+        digest,
+        int(number),
+        int(turn),
+        done=bool(done),
+        organization_id=organization_id,
+        membership_id=membership_id,
+        membership_made=bool(made),
+        roles=tuple((roles or "").split()),
+        inactive=bool(inactive),
+        prints=unpack(prints),
+    )

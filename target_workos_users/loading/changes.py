@@ -59,25 +59,23 @@ def changes(
     """
     result = Changes()
     for slot, value in now.items():
-        held, seen = person.held.get(slot), person.seen.get(slot)
-        if slot == TOTP or value == held:
-            continue
         if slot == PASSWORD:
             _password(result, person, value, before, update=update, passwords=passwords)
-        elif before.get(slot) == value:
-            continue  # the row is as it was: what became of it then was told then
-        elif held is None and seen is None:
-            if person.made is Made.YES or (update and before):
-                result.fill.add(slot)
-        elif slot not in before:
-            result.left.add(slot)
-        elif update and before[slot] == held:
-            result.write.add(slot)
-        elif update and before[slot] == seen:
-            result.swap.add(slot)
-        elif before[slot] not in (held, seen):
-            result.left.add(slot)
+        elif slot != TOTP and person.held.get(slot) != value and before.get(slot) != value:
+            _field(result, person, slot, before, update=update)
     return result
+
+
+def _field(result: Changes, person: Person, slot: int, before: Prints, *, update: bool) -> None:
+    """A field of which the row gives another value than WorkOS has, and than it gave before."""
+    held, seen, own = person.held.get(slot), person.seen.get(slot), before.get(slot)
+    if held is None and seen is None:
+        if person.made is Made.YES or (update and before):
+            result.fill.add(slot)
+    elif own is None or own not in (held, seen):
+        result.left.add(slot)
+    elif update:
+        (result.write if own == held else result.swap).add(slot)
 
 
 def _password(
@@ -91,6 +89,8 @@ def _password(
 ) -> None:
     """Written anew only where this import made the user, and the source's password changed."""
     held, own = person.held.get(PASSWORD), before.get(PASSWORD)
+    if value == held:
+        return
     may_write = update and passwords != "never"
     if may_write and passwords == "always":
         result.write.add(PASSWORD)

@@ -66,6 +66,8 @@ class Loader:
                 through. The row is unfinished then.
         """
         outcome = Outcome()
+        if task.row.skipped_hash:
+            outcome.tallies.append(Tally.HASHES_SKIPPED)
         if task.row.organization is not None:
             named = task.row.organization
             outcome.organization = named.external_id or named.id

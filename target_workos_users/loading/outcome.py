@@ -28,6 +28,7 @@ class Result(StrEnum):
     EXISTING = "existing"  # found in WorkOS
     UPDATED = "updated"
     MERGED = "merged"  # an earlier row or run of this import had the same email
+    DELETED = "deleted"  # at the source: nothing is sent
     UNCHANGED = "unchanged"  # loaded before, as the ledger or the checkpoint knows
     FAILED = "failed"  # the record has an error; its user may be in WorkOS all the same
 
@@ -45,6 +46,7 @@ class Tally(StrEnum):
     MEMBERSHIPS_DEACTIVATED = "memberships_deactivated"  # the record says so
     ROLES_ASSIGNED = "roles_assigned"  # with a membership made by this record
     ROLES_ADDED = "roles_added"  # to an existing membership
+    HASHES_SKIPPED = "hashes_skipped"  # unusable_hashes
     FACTORS = "factors"  # TOTP factors enrolled
     FACTORS_EXISTING = "factors_existing"
     CONFLICTS = "conflicts"  # a value that another row of the same email has otherwise

@@ -32,6 +32,7 @@ _PLACES = {
     Tally.USERS_UPDATED: ("users", "updated"),
     Tally.USERS_DELETED: ("users", "deleted"),
     Tally.PASSWORDS_LEFT: ("users", "passwords_left"),
+    Tally.HASHES_SKIPPED: ("users", "hashes_skipped"),
     Tally.MEMBERSHIPS: ("memberships", "created"),
     Tally.MEMBERSHIPS_EXISTING: ("memberships", "existing"),
     Tally.MEMBERSHIPS_REACTIVATED: ("memberships", "reactivated"),
@@ -93,6 +94,9 @@ class Counting:
             outcome = record.outcome
             if outcome is None or outcome.result is Result.UNCHANGED:
                 counts.unchanged += 1
+                continue
+            if outcome.result is Result.DELETED:
+                counts.deleted += 1
                 continue
             for error in outcome.errors:
                 self._add_error(stream, record.number, error)

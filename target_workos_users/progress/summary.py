@@ -54,6 +54,7 @@ class Users(msgspec.Struct):
         merged: Further records of a user whom this import had made or found before.
         deleted: Created, and deleted again (``require_membership``).
         passwords_left: Passwords that weren't written over those of existing users.
+        hashes_skipped: Loaded without their password hash, which WorkOS can't verify.
     """
 
     created: int = 0
@@ -62,6 +63,7 @@ class Users(msgspec.Struct):
     merged: int = 0
     deleted: int = 0
     passwords_left: int = 0
+    hashes_skipped: int = 0
 
 
 class Memberships(msgspec.Struct):

@@ -60,6 +60,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         "further records of them": users.merged,
         "deleted again": users.deleted,
         "passwords left as they are": users.passwords_left,
+        "hashes skipped": users.hashes_skipped,
     }
     yield "users", _listed(always, rarely)
     always = {"created": memberships.created, "existing": memberships.existing}

@@ -206,7 +206,7 @@ class ModelRun:
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda *_: None)  # a task that a crash ended, say
         importer = Importer(
-            self.settings, outputs, self.progress, self.emit, self.loop, self.connect
+            self.settings, outputs, self.progress, self.emit, self.loop, connect=self.connect
         )
         self.world.workos.step = self.step
         try:
