@@ -139,11 +139,14 @@ class Committer:
         if self._unsaid and not self._sealed:
             self._print_state()
 
-    def finish(self, *, complete: bool, is_settled: Callable[[ErrorLine], bool]) -> None:
+    def finish(
+        self, *, complete: bool, orderly: bool, is_settled: Callable[[ErrorLine], bool]
+    ) -> None:
         """Everything is committed: print the last STATE.
 
         Args:
             complete: Whether the whole source was read.
+            orderly: No signal came, after which Meltano stores nothing.
             is_settled: Whether this run tells what became of the record of an earlier run's error
                 line.
 
@@ -155,7 +158,8 @@ class Committer:
             self._checkpoint.finish()
         if self._checkpoint.streams or self._unsaid:
             self._print_state()
-            self._outputs.ledger.end()
+            if orderly:
+                self._outputs.ledger.end()
 
     def _commit_finished(self) -> None:
         """Commit the oldest chunks as far as they are finished; STATE after each."""

@@ -162,7 +162,8 @@ class Importer:
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
-        self._committer.finish(complete=complete, is_settled=self._is_settled)
+        orderly = self._interrupted_by is None
+        self._committer.finish(complete=complete, orderly=orderly, is_settled=self._is_settled)
 
     def break_off(self) -> None:
         """Stop half-way: let requests in flight finish, and commit what is finished.

@@ -203,7 +203,7 @@ def fingerprint(entry: Entry, state: State) -> str:
     own = {
         name: value
         for name, value in msgspec.structs.asdict(entry).items()
-        if name not in {"org_cache", "updated"}
+        if name not in {"destination", "org_cache", "updated"}
     }
     encoded = msgspec.json.encode([own, bookmarks], order="sorted")
     return hashlib.sha256(encoded).hexdigest()[:16]

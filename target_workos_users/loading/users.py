@@ -156,7 +156,9 @@ class Users:
     ) -> LoadedUser:
         row = task.row
         attempted = person is not None and person.made is Made.ATTEMPTED
-        found = await self._find_by_email(row) if attempted or self.look_first else None
+        # A record that is proven to be as it was may have failed for its membership only.
+        look_first = attempted or task.proven or self.look_first
+        found = await self._find_by_email(row) if look_first else None
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
             self._ledger.attempt(row.email)

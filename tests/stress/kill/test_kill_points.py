@@ -47,6 +47,8 @@ def test_without_its_ledger_it_repeats_at_most_a_chunk_more(lab, calls, step, wh
 
 
 def is_complete(states):
+    if not states:
+        return False
     last = states[-1]["bookmarks"]["target-workos-users"]
     return bool(last["streams"]) and last["streams"]["users"].get("complete", False)
 
