@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _PREFIX = "TARGET_WORKOS_USERS_"
-_LIKE_PREFIX = re.compile(r"target[_.-]?workos[_.-]?users?[_.-](?!_)", re.IGNORECASE)
+_LIKE_PREFIX = re.compile(r"TARGET_?WORKOS_?USERS?_(?!_)")
 _ECHO = "MELTANO_LOAD_"
 _OF_THE_SDK = {"LOGLEVEL"}  # singer_sdk.plugin_base, 0.54.9
 _SURE = 0.8  # how like a setting's a name under a loader's own prefix is, to be a misspelled one
@@ -57,21 +57,18 @@ def with_environment(config: Mapping[str, Any], environment: Mapping[str, str]) 
         SettingsError: Names what is no setting, and the nearest that is one.
     """
     given = Given({**config}, {})
-    unknown = [_unknown(name) for name in config if name not in SETTINGS["properties"]]
-    prefixes = _prefixes(environment)
-    for variable, prefix, name in _variables(environment, prefixes):
+    settings = SETTINGS["properties"]
+    unknown = [_unknown(name) for name in config if name not in settings]
+    for variable, prefix, name in _variables(environment):
         setting = name.lower()
-        if setting in SETTINGS["properties"] and name.isupper():
-            if f"{_ECHO}{name}" not in environment or setting not in config:
+        exact = variable == prefix + name
+        echoed = exact and f"{_ECHO}{name}" in environment
+        if exact and setting in settings:
+            if not echoed or setting not in config:
                 given.config[setting] = environment[variable]
                 given.variables[setting] = variable
-        elif f"{_ECHO}{name}" not in environment and _is_meant(name, prefix):
+        elif not echoed and (setting in settings or _is_meant(name, prefix)):
             unknown.append(_unknown(name, variable, prefix))
-    unknown += [
-        _unknown(_LIKE_PREFIX.sub("", variable, count=1), variable)
-        for variable, text in environment.items()
-        if text and _LIKE_PREFIX.match(variable) and not variable.startswith(tuple(prefixes))
-    ]
     if unknown:
         raise SettingsError("\n".join(unknown))
     return given
@@ -88,15 +85,25 @@ def _prefixes(environment: Mapping[str, str]) -> list[str]:
     return list(dict.fromkeys([_PREFIX, *(f"{name}_" for name in names)]))
 
 
-def _variables(
-    environment: Mapping[str, str], prefixes: list[str]
-) -> Iterator[tuple[str, str, str]]:
-    """Variables that aren't empty, with the longest prefix that they have, and the rest."""
+def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """Variables that aren't empty, with their prefix, and the rest of the name in capitals.
+
+    One whose prefix is spelled almost right is among them.
+    """
+    prefixes = _prefixes(environment)
+    spelled = {
+        variable: re.sub("[^A-Z0-9]", "_", variable.upper())
+        for variable, text in environment.items()
+        if text
+    }
     for prefix in prefixes:
         longer = tuple(each for each in prefixes if each.startswith(prefix) and each != prefix)
-        for variable, text in environment.items():
-            if text and variable.startswith(prefix) and not variable.startswith(longer):
-                yield variable, prefix, variable.removeprefix(prefix)
+        for variable, name in spelled.items():
+            if name.startswith(prefix) and not name.startswith(longer):
+                yield variable, prefix, name.removeprefix(prefix)
+    for variable, name in spelled.items():
+        if (like := _LIKE_PREFIX.match(name)) and not name.startswith(tuple(prefixes)):
+            yield variable, _PREFIX, name[like.end() :]
 
 
 def _is_meant(name: str, prefix: str) -> bool:

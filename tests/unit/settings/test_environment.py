@@ -96,6 +96,13 @@ def test_under_its_own_name_too_an_inherited_plugin_is_not_misspelled():
     message = refused(EU | {f"{PREFIX}_EU_DRYRUN": "1"})
     assert message.endswith(f"is no setting. Did you mean {PREFIX}_EU_DRY_RUN?")
     assert refused(US | {"WORKOS_US_DRYRUN": "1"}).endswith("Did you mean WORKOS_US_DRY_RUN?")
+    assert refused(US | {"workos_us_dry_run": "1"}).endswith("Did you mean WORKOS_US_DRY_RUN?")
+
+
+def test_a_variable_in_small_letters_is_not_taken_for_the_one_that_meltano_declares():
+    declared = {f"{PREFIX}DRY_RUN": "false", "MELTANO_LOAD_DRY_RUN": "false"}
+    message = refused(declared | {"target_workos_users_dry_run": "true"}, dry_run=False)
+    assert message.startswith("'target_workos_users_dry_run' is no setting.")
 
 
 @pytest.mark.parametrize(
