@@ -34,11 +34,11 @@ def allowed(schema: dict[str, Any]) -> str:
     """The values that a setting may have, in words; empty if its type says it all."""
     if "enum" in schema:
         return ", ".join(schema["enum"])
-    if "exclusiveMinimum" in schema:
-        return f"more than {schema['exclusiveMinimum']}"
-    if "maximum" in schema:
-        return f"{schema['minimum']} to {schema['maximum']}"
-    return f"{schema['minimum']} or more" if "minimum" in schema else ""
+    least, above, most = map(schema.get, ("minimum", "exclusiveMinimum", "maximum"))
+    if least is not None and most is not None:
+        return f"{least:,} to {most:,}"
+    bounds = {"{:,} or more": least, "more than {:,}": above, "at most {:,}": most}
+    return ", ".join(text.format(bound) for text, bound in bounds.items() if bound is not None)
 
 
 class FullTextFormatter(TextFormatter, format_name="text"):

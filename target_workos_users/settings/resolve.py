@@ -16,11 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from target_workos_users.settings.settings import Settings
+
 _WORKOS = "https://api.workos.com"
 _LABEL = r"(?!-)[a-z0-9_-]+(?<!-)"
 _PLAIN_URL = re.compile(
     rf"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|{_LABEL}(?:\.{_LABEL})*)"
-    r"(?::(?P<port>[1-9]\d*))?(?P<path>(?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*)/?",
+    r"(?::(?P<port>[1-9]\d{0,4}))?(?P<path>(?:/(?!\.{1,2}(?:/|$))[\w.~-]+)*)/?",
     re.ASCII | re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
@@ -33,12 +34,9 @@ def api_key(config: Mapping[str, Any], environment: Mapping[str, str], *, needed
     Raises:
         SettingsError: None is set, though one is needed; or it can't be one.
     """
-    key = (
-        config.get("api_key")
-        or environment.get("WORKOS_API_KEY")
-        or environment.get("WORKOS_SECRET_KEY")
-        or ""
-    ).strip()
+    fallbacks = map(environment.get, ("WORKOS_API_KEY", "WORKOS_SECRET_KEY"))
+    keys = ((key or "").strip() for key in (config.get("api_key"), *fallbacks))
+    key = next(filter(None, keys), "")
     if needed and not key:
         raise SettingsError(
             "api_key is not set. Set it (environment variable WORKOS_API_KEY or "

@@ -6,16 +6,18 @@ import os
 import sys
 from abc import abstractmethod
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import click
+from dotenv import find_dotenv, load_dotenv
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
 from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 import target_workos_users.settings.about  # noqa: F401 - singer-sdk finds the formatters in it
 from target_workos_users.exceptions import SettingsError, StopRun
-from target_workos_users.settings.checks import describe, with_numbers
+from target_workos_users.settings.checks import describe, with_types
+from target_workos_users.settings.environment import with_environment
 
 if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
@@ -28,23 +30,28 @@ class CommandLineTarget(Target):
         state_file: Where ``--state`` says a checkpoint is.
     """
 
-    def __init__(self, *, state_file: Path | None = None, **kwargs: Any) -> None:
+    _env_var_config: ClassVar[dict[str, Any]] = {}  # the SDK's reading of it; see _validate_config
+
+    def __init__(
+        self, *, state_file: Path | None = None, parse_env_config: bool = False, **kwargs: Any
+    ) -> None:
         """Check the settings against their schema.
 
         Args:
             state_file: Where ``--state`` says a checkpoint is.
+            parse_env_config: Whether environment variables count.
             kwargs: As the SDK's :class:`Target` takes them.
 
         Raises:
             SettingsError: A setting is missing or wrong.
         """
+        self._environment = os.environ if parse_env_config else {}
         try:
-            super().__init__(**kwargs)
+            super().__init__(parse_env_config=parse_env_config, **kwargs)
         except ConfigValidationError as error:  # of the flattening options
             raise SettingsError("\n".join(error.errors)) from None
         except StreamMapConfigError as error:
             raise SettingsError(f"stream_maps: {error} Correct the setting.") from None
-        self._warn_of_settings_kept_back()
         self.state_file = state_file
 
     @abstractmethod
@@ -63,26 +70,16 @@ class CommandLineTarget(Target):
         """Nothing: the SDK's settings that mean something here are declared with the others."""
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
-        """As the SDK's, but the message says what is expected, and shows no secret."""
-        self._config = with_numbers(self._config)
+        """As the SDK's, with the environment; it says what is expected, and shows no secret."""
+        config, variables = with_environment(self._config, self._environment)
+        self._config = with_types(config)
+        if variables:
+            self.logger.info("Settings from the environment: %s.", ", ".join(variables.values()))
         validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [describe(error) for error in validator.iter_errors(self._config)]
+        errors = [describe(error, variables) for error in validator.iter_errors(self._config)]
         if errors and raise_errors:
             raise SettingsError("\n".join(errors))
         return errors
-
-    def _warn_of_settings_kept_back(self) -> None:
-        """Meltano hands on only what ``meltano.yml`` declares, and says nothing of the rest."""
-        for name in self.config_jsonschema["properties"]:
-            variable = f"{self.name.replace('-', '_')}_{name}".upper()
-            if os.environ.get(variable) and self.config.get(name) is None:
-                self.logger.warning(
-                    "%s is in the environment, but not among the settings handed on: it has no "
-                    "effect. Under Meltano, declare %s in the loader's settings in meltano.yml; "
-                    "without it, give --config=ENV.",
-                    variable,
-                    name,
-                )
 
     def _setup_signal_handlers(self) -> None:
         """None yet: the SDK's re-enter a chunk that is being loaded, and exit 0 (measured)."""
@@ -112,7 +109,7 @@ class CommandLineTarget(Target):
         try:
             target = cls(
                 config=config.config if config else {},
-                parse_env_config=config.parse_env if config else False,
+                parse_env_config=True,
                 state_file=state,
             )
         except StopRun as error:
@@ -124,7 +121,9 @@ class CommandLineTarget(Target):
     def cb_config(
         cls, ctx: click.Context, param: click.Option, value: tuple[str, ...]
     ) -> _ConfigInput:
-        """Read the config files; a bad one is named, without a traceback."""
+        """Read the config files, and ``.env`` for ``ENV``; a bad one is named."""
+        if "ENV" in value:
+            load_dotenv(find_dotenv(usecwd=True))  # what is set already counts more
         try:
             return super().cb_config(ctx, param, value)
         except (OSError, ValueError, TypeError) as error:

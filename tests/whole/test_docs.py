@@ -318,5 +318,5 @@ def test_what_is_not_run_is_counted(figure):
 
 @pytest.mark.parametrize("file", FILES)
 def test_the_settings_that_a_document_names_are_settings(file):
-    named = set(re.findall(r"TARGET_WORKOS_USERS_([A-Z_]*[A-Z])", (ROOT / file).read_text()))
+    named = set(re.findall(r"TARGET_WORKOS_USERS_([A-Z][A-Z_]*)", (ROOT / file).read_text()))
     assert {name.lower() for name in named} <= {*SETTINGS["properties"], "loglevel"}

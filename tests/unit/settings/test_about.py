@@ -1,4 +1,4 @@
-"""What the target says of itself: ``--about``, the README's table, Meltano's project, the Hub."""
+"""What the target says of itself: ``--about``, the documents, Meltano's project, the Hub."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from docs import generate
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.target import TargetWorkosUsers
 from tests.support.whole_target import COMMAND, records, schema, write_messages
+from workos_sandbox import read_world
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
@@ -74,9 +75,10 @@ def test_about_as_markdown_has_all_that_is_declared_of_each_setting(about):
         if line.startswith("| `")
     ]
     assert [row[0] for row in rows] == [f"`{name}`" for name in SETTINGS["properties"]]
+    rates = "more than 0, at most 1,000,000"
     by_name = {row[0].strip("`"): row[1:] for row in rows}
     assert by_name["concurrency"][:5] == ["Concurrency", "integer", "`20`", "1 to 100", ""]
-    assert by_name["rate_limit"][:5] == ["Rate limit", "number", "`50`", "more than 0", ""]
+    assert by_name["rate_limit"][:5] == ["Rate limit", "number", "`50`", rates, ""]
     assert by_name["api_key"][:5] == ["API key", "string", "", "", "yes"]
     assert by_name["existing_users"][3] == "keep, update, fail"
     for name, row in by_name.items():
@@ -140,13 +142,18 @@ def test_its_log_is_structured_where_a_log_config_asks_for_it(tmp_path):
 # Generated files
 
 
-@pytest.mark.parametrize(
-    ("file", "generated"),
-    [("README.md", generate.readme), ("meltano.yml", generate.project)],
-)
+@pytest.mark.parametrize(("file", "generated"), generate.FILES.items())
 def test_what_is_generated_into_a_file_is_up_to_date(file, generated):
     text = (ROOT / file).read_text()
     assert generated(text) == text, "run `uv run python -m docs.generate`"
+
+
+def test_the_reference_names_every_setting_with_its_variable_and_the_readme_the_ten_that_matter():
+    reference = (ROOT / "docs/settings.md").read_text()
+    rows = re.findall(r"^\| `(\w+)`<br>`TARGET_WORKOS_USERS_(\w+)` \|", reference, re.MULTILINE)
+    assert rows == [(name, name.upper()) for name in SETTINGS["properties"]]
+    readme = (ROOT / "README.md").read_text()
+    assert len(re.findall(r"^\| `\w+` \| ", readme, re.MULTILINE)) == 10
 
 
 def test_the_definition_for_the_hub_is_up_to_date():
@@ -191,6 +198,8 @@ def test_the_definition_has_what_the_hub_asks_for():
 
 # In a Meltano project
 
+USER = [schema(), *records([{"email": "ann@example.com"}, {"email": "broken"}])]
+
 
 @pytest.fixture(scope="module")
 def meltano(tmp_path_factory):
@@ -216,9 +225,19 @@ def clean():
     return kept | {"PATH": f"{BIN}:{os.environ['PATH']}", "MELTANO_SEND_ANONYMOUS_USAGE_STATS": "0"}
 
 
-def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_setting_on(meltano):
+@pytest.fixture
+def adding(meltano):
+    """The README's three lines for a project of one's own: add, change the address, install."""
     (meltano.folder / "meltano.yml").write_text("send_anonymous_usage_stats: false\n")
-    meltano("add", "--no-install", "--plugin-type=loader", f"--from-ref={HUB_FILE}", HUB["name"])
+    readme = (ROOT / "README.md").read_text().splitlines()
+    first = next(n for n, line in enumerate(readme) if line.startswith("    meltano add "))
+    return [line.replace("../target-workos-users", str(ROOT)) for line in readme[first : first + 3]]
+
+
+def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_setting_on(
+    meltano, adding
+):
+    meltano(*adding[0].split()[1:])
     prefix = "TARGET_WORKOS_USERS_"
     given = {
         "SANDBOX_PATH": "sandbox.db",
@@ -238,6 +257,30 @@ def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_set
     assert (settings.create_missing_orgs, settings.existing_users) == (False, "update")
     assert settings.streams == {"users"}
     assert target.config["stream_maps"] == {"users": {"email": "mail"}}
+    (added,) = yaml.safe_load((meltano.folder / "meltano.yml").read_text())["plugins"]["loaders"]
+    assert [each["name"] for each in added["settings"]] == [*SETTINGS["properties"]]
+    assert added["commands"] == HUB["commands"]
+
+
+@pytest.mark.slow
+def test_the_loader_is_installed_and_loads_in_a_project_of_ones_own(meltano, adding):
+    subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(adding)],
+        cwd=meltano.folder,
+        env=clean(),
+        check=True,
+        capture_output=True,
+    )
+    write_messages(meltano.folder / "input", USER)
+    environment = {
+        "TARGET_WORKOS_USERS_SANDBOX_PATH": "sandbox.db",
+        "TARGET_WORKOS_USERS_ERRORS_PATH": "failed.jsonl",
+    }
+    meltano("invoke", HUB["name"], "--input", "input", **environment)
+    assert [user["email"] for user in read_world(meltano.folder / "sandbox.db").users] == [
+        "ann@example.com"
+    ]
+    assert "1 records failed" in meltano("invoke", f"{HUB['name']}:errors", **environment)
 
 
 def test_the_commands_of_the_loader_work_in_the_project(meltano):

@@ -48,6 +48,7 @@ def test_a_base_url_has_one_spelling_by_which_the_checkpoint_knows_its_destinati
         "https://api.workos.com.",
         "https://api.workos.com:0",
         "https://api.workos.com:65536",
+        "https://api.workos.com:" + "9" * 5000,
         "https://api.workos.com:port",
         "https://api.workos.com:",
         "https://api.workos.com//v1",

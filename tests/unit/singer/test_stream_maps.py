@@ -156,7 +156,7 @@ def test_a_map_that_cannot_be_used_stops_the_run_and_names_the_setting(load, str
         ({"stream_maps": {"users": {"email": ["mail"]}}}, "stream_maps.users.email: found"),
         ({"stream_maps": {"__else__": "drop"}}, "stream_maps.__else__: found 'drop'"),
         ({"stream_maps": {"__filter__": None}}, "stream_maps: Option '__filter__:None'"),
-        ({"stream_map_config": "hunter2"}, "stream_map_config: expected object"),
+        ({"stream_map_config": "hunter2"}, "stream_map_config: expected an object in JSON"),
         ({"batch_config": {"storage": {"root": 5}}}, "batch_config.storage.root: expected string"),
         ({"batch_config": {"storage": {"prefix": "x"}}}, "batch_config.storage: expected root"),
         ({"flattening_enabled": True}, "flattening_max_depth is required"),
