@@ -224,8 +224,8 @@ class Ledger:
     def past(self, identity: int) -> Past:
         """What is known of a record's identity."""
         rows = self._database.query(
-            "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints "
-            "FROM records r LEFT JOIN organizations o ON o.id = organization "
+            "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, "
+            "prints FROM records r LEFT JOIN organizations o ON o.id = organization "
             "WHERE key = ? ORDER BY turn DESC",
             (identity,),
         )

@@ -140,7 +140,7 @@ class ModelWorkOS:
         self.step()
         return self._with_roles(membership)
 
-    async def list_organization_roles(self, organization_id: str) -> list[dict[str, Any]]:
+    async def list_organization_roles(self, _organization_id: str) -> list[dict[str, Any]]:
         self._begin("list_organization_roles", {})
         return [{"slug": slug} for slug in self.roles]
 
@@ -151,7 +151,7 @@ class ModelWorkOS:
     async def enroll_totp(
         self, user_id: str, *, secret: str, issuer: str | None, user: str | None
     ) -> dict[str, Any]:
-        self._begin("enroll_totp", {})
+        self._begin("enroll_totp", {"issuer": issuer, "user": user})
         factor = {"id": f"auth_factor_{next(self._ids)}", "secret": secret}
         self.factors[user_id].append(factor)
         self.step()

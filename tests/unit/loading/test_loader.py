@@ -6,13 +6,13 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from target_workos_users.loading.recent_users import RecentUsers
 
 from target_workos_users.exceptions import AccessDenied, ErrorType
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.outcome import REMARKS, Result, Tally
 from target_workos_users.loading.queue import LoadQueue
-from target_workos_users.loading.recent_users import RecentUsers
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
 from tests.unit.loading.conftest import api_of
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
