@@ -213,11 +213,11 @@ class ErrorsFile:
         """All lines but those of earlier runs whose records came again, then or now."""
         latest: dict[int, int] = {}
         for position, raw in self._lines_before():
-            line = _decode_line(raw)
-            if not is_settled(line):
-                latest[_key(line)] = position
+            line = _decoded(raw)
+            if line is None or not is_settled(line):
+                latest[_key(line, raw)] = position
         for position, raw in self._lines_before():
-            if latest.get(_key(_decode_line(raw))) == position:
+            if latest.get(_key(_decoded(raw), raw)) == position:
                 yield raw
         with self.path.open("rb") as file:
             file.seek(self._of_this_run)
@@ -266,12 +266,15 @@ def _lines(path: Path, size: int, keep: Callable[[str], bool]) -> Iterator[bytes
     with path.open("rb") as file:
         for line in file:
             position += len(line)
-            if position <= size and keep(_decode_line(line).stream):
+            found = _decoded(line)
+            if position <= size and found and keep(found.stream):
                 yield line
 
 
-def _key(line: ErrorLine) -> int:
+def _key(line: ErrorLine | None, raw: bytes) -> int:
     """A number that tells what failed of which record."""
+    if line is None:
+        return hash(raw)
     return hash((line.stream, record_check(line.record), line.error_type, line.workos_code))
 
 
@@ -293,6 +296,15 @@ class ErrorLine(msgspec.Struct):
 
 
 _decode_line = msgspec.json.Decoder(ErrorLine, float_hook=numbers.decimal).decode
+_NO_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def _decoded(line: bytes) -> ErrorLine | None:
+    """A line; None if somebody made something else of it."""
+    try:
+        return _decode_line(line)
+    except _NO_LINE:
+        return None
 
 
 def read_errors(path: Path) -> Iterator[ErrorLine]:
@@ -310,7 +322,7 @@ def read_errors(path: Path) -> Iterator[ErrorLine]:
                     yield _decode_line(line)
     except OSError as error:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_LINE as error:
         flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
         raise SettingsError(
             f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "

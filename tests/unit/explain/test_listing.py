@@ -18,7 +18,7 @@ HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 def write(path, errors):
     """An errors file as the target writes it: (record number, record, error) each."""
     file = ErrorsFile(str(path))
-    file.open(keep=None)
+    file.open(0, "")
     file.append(
         error_line(stream="users", record_number=number, chunk=1, record=record, error=error)
         for number, record, error in errors

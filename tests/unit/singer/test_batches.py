@@ -150,7 +150,7 @@ def test_only_what_failed_is_loaded_again_from_batches(load, batch, sandbox, tmp
     errors = (tmp_path / "errors.jsonl").rename(tmp_path / "failed.jsonl")
     again = load(batch(source, encoding, "other"), only_errors_from=str(errors))
     assert again.said("Loading only the 1 records") == 1
-    assert again.said("1 read = 0 loaded + 0 unchanged + 1 failed") == 1
+    assert again.said("8 read = 0 loaded + 0 unchanged + 1 failed + 7 left out") == 1
     assert not sandbox.requests
 
 

@@ -98,7 +98,7 @@ class TestStandard(
         runner.errors_path = tmp_path / "errors.jsonl"
         yield runner
         for target in made:
-            target._control.close()
+            target.close()
 
 
 def test_no_standard_test_is_left_out():
