@@ -154,15 +154,15 @@ def test_what_is_no_file_is_not_written_to(errors, tmp_path, make):
 @pytest.mark.parametrize(
     "meddle",
     [
-        pytest.param(lambda mine: b'{"of": "another file"}\n', id="shorter"),
-        pytest.param(lambda mine: b"torn", id="torn"),
+        pytest.param(lambda _: b'{"of": "another file"}\n', id="shorter"),
+        pytest.param(lambda _: b"torn", id="torn"),
         pytest.param(lambda mine: mine[:-1], id="its_last_line_torn"),
         pytest.param(lambda mine: b"another job's\n" + mine, id="longer"),
         pytest.param(lambda mine: b"x" * (len(mine) - 1) + b"\n", id="of_the_same_size"),
         pytest.param(lambda mine: mine.replace(b"user1", b"user9"), id="edited"),
     ],
 )
-@pytest.mark.parametrize("new_pass", [None, lambda stream: True])
+@pytest.mark.parametrize("new_pass", [None, lambda _: True])
 def test_a_file_that_is_not_the_checkpoints_is_moved_aside_not_cut(errors, meddle, new_pass):
     errors.open(0, "")
     errors.append([line(1)])
@@ -217,7 +217,7 @@ def test_what_the_checkpoint_does_not_cover_is_not_kept_for_a_new_pass(errors):
     known = errors.size, errors.tail
     errors.append([of("events", 2)])
     errors.close()
-    errors.open(*known, lambda stream: True)
+    errors.open(*known, lambda _: True)
     assert kept(errors.path) == [("events", 1)]
 
 
@@ -255,7 +255,7 @@ def test_a_line_that_somebody_edited_is_no_reason_to_stop(errors, new_pass):
         b'{"stream":"events","record_number":1,', b"fixed by hand: it was his name,"
     )
     errors.path.write_bytes(edited.rjust(len(content)))
-    assert errors.open(*known, (lambda stream: True) if new_pass else None)
+    assert errors.open(*known, (lambda _: True) if new_pass else None)
     errors.append([of("events", 3)])
     errors.drop_lines(lambda each: each.record_number == 2)
     assert (b"fixed by hand" in errors.path.read_bytes()) != new_pass

@@ -10,18 +10,17 @@ from target_workos_users.api.transport import Stopped
 from target_workos_users.exceptions import AccessDenied
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.queue import LoadQueue
-from target_workos_users.records.parse import UserRow
+from target_workos_users.loading.task import Task
+from target_workos_users.records.parse import parse_record
 
 
-def row(email, number=0):
-    return UserRow(
-        email=email,
-        fields={"email": email, "first_name": str(number)},
-        organization=None,
-        role_slugs=(),
-        totp=None,
-        remarks=(),
-    )
+def task(email, number=0):
+    row = parse_record({"email": f"{email}@example.com"})
+    return Task("users", number, b"", row, identity=0, prints={})
+
+
+def names(tasks):
+    return [each.row.email.removesuffix("@example.com") for each in tasks]
 
 
 class Work:
@@ -34,24 +33,25 @@ class Work:
         self.finished = []
         self.gate = asyncio.Event()
 
-    async def load(self, row):
-        self.started.append(row.email)
-        self.running[row.email] += 1
-        assert self.running[row.email] == 1, "two rows of one user in flight"
+    async def load(self, task):
+        email = task.row.email
+        self.started.append(task)
+        self.running[email] += 1
+        assert self.running[email] == 1, "two rows of one user in flight"
         self.most_running = max(self.most_running, sum(self.running.values()))
         try:
             await self.gate.wait()
         finally:
-            self.running[row.email] -= 1
+            self.running[email] -= 1
         return Outcome(Result.CREATED)
 
-    def done(self, row):
-        return lambda _outcome: self.finished.append(row)
+    def done(self, task):
+        return lambda _outcome: self.finished.append(task)
 
 
-def all_of(queue, rows, work):
+def all_of(queue, tasks, work):
     """Submit rows; the event is set when all are finished."""
-    event, left = asyncio.Event(), len(rows)
+    event, left = asyncio.Event(), len(tasks)
 
     def done(finish):
         def callback(outcome):
@@ -63,7 +63,7 @@ def all_of(queue, rows, work):
 
         return callback
 
-    for each in rows:
+    for each in tasks:
         queue.submit(each, done(work.done(each)))
     return event
 
@@ -76,41 +76,41 @@ async def settle():
 async def test_rows_start_in_order_and_no_more_than_the_concurrency_at_once():
     work = Work()
     queue = LoadQueue(work.load, concurrency=3)
-    emails = [f"{i}@example.com" for i in range(10)]
-    finished = all_of(queue, [row(email) for email in emails], work)
+    tasks = [task(str(number)) for number in range(10)]
+    finished = all_of(queue, tasks, work)
     await settle()
-    assert work.started == emails[:3]
+    assert work.started == tasks[:3]
     work.gate.set()
     assert await queue.wait(finished)
-    assert work.started == emails
+    assert work.started == tasks
     assert work.most_running == 3
 
 
 async def test_a_row_behind_its_user_takes_no_ones_place():
     work = Work()
     queue = LoadQueue(work.load, concurrency=2)
-    all_of(queue, [row("a", 1), row("a", 2), row("a", 3), row("b")], work)
+    all_of(queue, [task("a", 1), task("a", 2), task("a", 3), task("b")], work)
     await settle()
-    assert work.started == ["a", "b"]
+    assert names(work.started) == ["a", "b"]
 
 
 async def test_rows_of_one_user_keep_their_order_across_chunks():
     rng = random.Random(7)
 
-    async def load(_row):
+    async def load(_task):
         for _ in range(rng.randrange(4)):
             await asyncio.sleep(0)
         return Outcome(Result.CREATED)
 
     work = Work()
     queue = LoadQueue(load, concurrency=20)
-    rows = [row(f"{rng.randrange(9)}@example.com", i) for i in range(600)]
-    chunks = [all_of(queue, rows[:300], work), all_of(queue, rows[300:], work)]
+    tasks = [task(rng.randrange(9), i) for i in range(600)]
+    chunks = [all_of(queue, tasks[:300], work), all_of(queue, tasks[300:], work)]
     for finished in chunks:
         assert await queue.wait(finished)
     by_user = defaultdict(list)
     for each in work.finished:
-        by_user[each.email].append(int(each.fields["first_name"]))
+        by_user[each.row.email].append(each.number)
     assert sum(map(len, by_user.values())) == 600
     assert all(numbers == sorted(numbers) for numbers in by_user.values())
 
@@ -120,26 +120,26 @@ async def test_a_queue_that_ran_empty_takes_rows_again():
     work.gate.set()
     queue = LoadQueue(work.load, concurrency=2)
     for number in range(3):
-        assert await queue.wait(all_of(queue, [row("a", number), row("b", number)], work))
+        assert await queue.wait(all_of(queue, [task("a", number), task("b", number)], work))
     assert len(work.finished) == 6
 
 
 async def test_after_stop_rows_in_flight_finish_and_no_other_starts():
     work = Work()
     queue = LoadQueue(work.load, concurrency=2)
-    finished = all_of(queue, [row("a", 1), row("a", 2), row("b"), row("c")], work)
+    finished = all_of(queue, [task("a", 1), task("a", 2), task("b"), task("c")], work)
     await settle()
     queue.stop()
     work.gate.set()
     assert not await queue.wait(finished)
-    assert [each.email for each in work.finished] == ["a", "b"]
+    assert names(work.finished) == ["a", "b"]
     assert queue.failure is None
 
 
 async def test_drain_cuts_off_what_takes_too_long():
     work = Work()
     queue = LoadQueue(work.load, concurrency=2)
-    finished = all_of(queue, [row("a"), row("b"), row("c")], work)
+    finished = all_of(queue, [task("a"), task("b"), task("c")], work)
     await settle()
     await queue.drain(0.01)
     assert not await queue.wait(finished)
@@ -150,7 +150,7 @@ async def test_drain_cuts_off_what_takes_too_long():
 async def test_drain_of_rows_that_had_no_time_to_start_leaves_nothing_running():
     work = Work()
     queue = LoadQueue(work.load, concurrency=2)
-    finished = all_of(queue, [row("a"), row("b")], work)
+    finished = all_of(queue, [task("a"), task("b")], work)
     await queue.drain(0)
     assert not await queue.wait(finished)
     assert work.finished == []
@@ -159,14 +159,14 @@ async def test_drain_of_rows_that_had_no_time_to_start_leaves_nothing_running():
 async def test_what_stops_the_run_reaches_whoever_waits_once_the_rest_in_flight_is_finished():
     work = Work()
 
-    async def load(row):
-        if row.email == "bad":
+    async def load(task):
+        if names([task]) == ["bad"]:
             await asyncio.sleep(0)
             raise AccessDenied("no")
-        return await work.load(row)
+        return await work.load(task)
 
     queue = LoadQueue(load, concurrency=3)
-    finished = all_of(queue, [row("a"), row("bad"), row("b"), row("c")], work)
+    finished = all_of(queue, [task("a"), task("bad"), task("b"), task("c")], work)
     await settle()
     waiting = asyncio.ensure_future(queue.wait(finished))
     await settle()
@@ -174,8 +174,8 @@ async def test_what_stops_the_run_reaches_whoever_waits_once_the_rest_in_flight_
     work.gate.set()
     with pytest.raises(AccessDenied):
         await waiting
-    assert [each.email for each in work.finished] == ["a", "b"]
-    assert "c" not in work.started
+    assert names(work.finished) == ["a", "b"]
+    assert "c" not in names(work.started)
 
 
 async def test_an_error_in_a_callback_stops_the_queue_too():
@@ -186,18 +186,18 @@ async def test_an_error_in_a_callback_stops_the_queue_too():
     def done(_outcome):
         raise OSError("disk full")
 
-    queue.submit(row("a"), done)
+    queue.submit(task("a"), done)
     with pytest.raises(OSError, match="disk full"):
         await queue.wait(asyncio.Event())
 
 
 async def test_a_row_that_the_transport_cut_off_has_no_outcome_and_is_no_failure():
-    async def load(_row):
+    async def load(_task):
         raise Stopped
 
     work = Work()
     queue = LoadQueue(load, concurrency=1)
-    finished = all_of(queue, [row("a"), row("b")], work)
+    finished = all_of(queue, [task("a"), task("b")], work)
     assert not await queue.wait(finished)
     assert work.finished == []
     assert queue.failure is None
