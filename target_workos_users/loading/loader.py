@@ -122,7 +122,7 @@ class Loader:
         await self._enroll(task, user, outcome)
         if not user.person.settled:
             user.person.settled = True
-            self._users.keep(user.person)
+            self._users.keep(user)
         return membership
 
     async def _take_back(
@@ -160,7 +160,7 @@ class Loader:
             outcome.tallies.append(Tally.CONFLICTS)
         elif await self._factors.enroll(totp, user, outcome):
             person.held[TOTP] = task.prints[TOTP]
-            self._users.keep(person)
+            self._users.keep(user)
 
     def _remember(self, task: Task, outcome: Outcome, membership: LoadedMembership | None) -> None:
         failed_user = outcome.user_id is None or any(

@@ -44,12 +44,15 @@ class LoadedUser:
         result: What became of it.
         fresh: WorkOS answered this row's create: it has no membership and no factor yet.
         first: No earlier row gave anything of the user but its email.
+        known: The ledger knows it; not where WorkOS refused the update that a user who was there
+            should get, so that the next run compares it again.
     """
 
     person: Person
     result: Result
     fresh: bool = False
     first: bool = True
+    known: bool = True
 
     @property
     def id(self) -> str:
@@ -117,9 +120,10 @@ class Users:
             raise _refused(task.row, person.user_id)
         return await self._complete(task, person, outcome)
 
-    def keep(self, person: Person) -> None:
+    def keep(self, user: LoadedUser) -> None:
         """Remember what is known of a user now."""
-        self._ledger.keep(person)
+        if user.known:
+            self._ledger.keep(user.person)
 
     def forget(self, email: str) -> None:
         """The user was deleted in WorkOS; a further row creates it again."""
@@ -211,10 +215,14 @@ class Users:
                 (person.held if known else person.seen)[slot] = value
         if PASSWORD in person.seen and (update or (made is Made.ATTEMPTED and differing)):
             self._leave_password(outcome)
-        self._ledger.keep(person)
+        is_known = sent or not body
+        if is_known:
+            self._ledger.keep(person)
+        else:
+            self.forget(row.email)
         created = Tally.USERS_CREATED in outcome.tallies
         result = Result.UPDATED if sent else Result.CREATED if created else Result.EXISTING
-        return LoadedUser(person, result)
+        return LoadedUser(person, result, known=is_known)
 
     # A user that it knows
 

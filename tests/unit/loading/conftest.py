@@ -1,20 +1,23 @@
+"""A sandbox to load rows into."""
+
 from __future__ import annotations
 
-from target_workos_users.api.client import Client
-from target_workos_users.api.transport import Transport
-from target_workos_users.api.workos import WorkOS
+import pytest
+
+from tests.support.loading import Environment
+from workos_sandbox import Sandbox
 
 
-def api_of(sandbox, *, max_retries=2):
-    """The sandbox's API, to be closed; attempts follow each other fast."""
-    transport = Transport(
-        rate_limit=10_000, max_retries=max_retries, concurrency=20, backoff=lambda _attempt: 0.01
-    )
-    return WorkOS(
-        Client(
-            api_key=sandbox.api_key,
-            base_url=sandbox.base_url,
-            transport=transport,
-            request_timeout=5,
-        )
-    )
+@pytest.fixture
+def options():
+    """What a test module or class wants of its sandbox."""
+    return {}
+
+
+@pytest.fixture
+async def workos(tmp_path, options):
+    path = tmp_path / "sandbox.db"
+    async with Sandbox(path, roles=["editor", "viewer"], **options) as sandbox:
+        environment = Environment(sandbox, path)
+        yield environment
+        await environment.close()

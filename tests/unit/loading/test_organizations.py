@@ -8,7 +8,7 @@ from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.loading import organizations as module
 from target_workos_users.loading.organizations import OrganizationCache, OrganizationCounts
 from target_workos_users.records.parse import OrganizationRef
-from tests.unit.loading.conftest import api_of
+from tests.support.loading import api_of
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
 
 NOT_FOUND = Action("answer", status=404, body='{"message":"Not Found"}')

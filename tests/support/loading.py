@@ -1,0 +1,232 @@
+"""Rows into a sandbox over HTTP: the loader and all that is below it."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Self
+
+from target_workos_users.api.client import Client
+from target_workos_users.api.transport import Transport
+from target_workos_users.api.workos import WorkOS
+from target_workos_users.ledger import Ledger
+from target_workos_users.loading.factors import Factors
+from target_workos_users.loading.loader import Loader
+from target_workos_users.loading.memberships import Memberships
+from target_workos_users.loading.organizations import OrganizationCache
+from target_workos_users.loading.outcome import Outcome, Result
+from target_workos_users.loading.queue import LoadQueue
+from target_workos_users.loading.roles import Roles
+from target_workos_users.loading.task import Task, make_task
+from target_workos_users.loading.users import Users
+from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
+from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from workos_sandbox.world import World
+
+USERS = "/user_management/users$"
+MEMBERSHIPS = "/organization_memberships$"
+FACTORS = "/auth_factors$"
+ACME = OrganizationRef(id=None, external_id="acme", name="Acme")
+GLOBEX = OrganizationRef(id=None, external_id="globex", name="Globex")
+SECRET = "JBSWY3DPEHPK3PXP"
+TOTP = Totp(SECRET, None, None)
+
+
+def api_of(sandbox: Sandbox, *, max_retries: int = 2) -> WorkOS:
+    """The sandbox's API, to be closed; attempts follow each other fast."""
+    transport = Transport(
+        rate_limit=10_000, max_retries=max_retries, concurrency=20, backoff=lambda _attempt: 0.01
+    )
+    return WorkOS(
+        Client(
+            api_key=sandbox.api_key,
+            base_url=sandbox.base_url,
+            transport=transport,
+            request_timeout=5,
+        )
+    )
+
+
+def row(
+    email: str = "ann@example.com",
+    organization: OrganizationRef | None = None,
+    roles: Sequence[str] = (),
+    totp: Totp | None = None,
+    status: Any = None,
+    **fields: Any,
+) -> UserRow:
+    """A record that parsed."""
+    return UserRow(
+        email=email,
+        fields={"email": email, **fields},
+        organization=organization,
+        role_slugs=tuple(roles),
+        totp=totp,
+        remarks=(),
+        status=status,
+    )
+
+
+def failing(
+    path: str, status: int, body: str = "{}", method: str | None = None, count: int | None = 1
+) -> Faults:
+    """Requests are answered so, and not handled."""
+    action = Action("answer", status=status, body=body)
+    return Faults(script=[ScriptedFault(path, action, method, count=count)])
+
+
+def lost(path: str, action: Action, method: str = "POST", count: int | None = 1) -> Faults:
+    """Requests come to grief in some way."""
+    return Faults(script=[ScriptedFault(path, action, method, count=count)])
+
+
+class Run:
+    """One run of an import.
+
+    Args:
+        environment: Where to load.
+        after: The run that it goes on from; None: nothing is known of an earlier one.
+        cleared: The state was cleared since then: what that run knew is to be verified.
+        state: Organizations that the checkpoint knows.
+        existing_users: The setting.
+        update_passwords: The setting.
+        unknown_roles: The setting.
+        require_membership: The setting.
+    """
+
+    def __init__(
+        self,
+        environment: Environment,
+        *,
+        after: Self | None,
+        cleared: bool,
+        state: Mapping[str, str] | None,
+        existing_users: Any,
+        update_passwords: Any,
+        unknown_roles: Any,
+        require_membership: bool,
+    ) -> None:
+        self.ledger = after.ledger if after else Ledger.open(None, lambda _: None)
+        self.ledger.begin("import", "cleared" if cleared else "the checkpoint")
+        self.number = 0
+        api = environment.api
+        self.organizations = OrganizationCache(
+            api, create_missing=True, state=state, delays=(0, 0, 0)
+        )
+        users = Users(
+            api,
+            self.ledger,
+            existing_users=existing_users,
+            update_passwords=update_passwords,
+            delays=(0, 0, 0),
+        )
+        roles = Roles(api, unknown_roles=unknown_roles)
+        self.loader = Loader(
+            self.ledger,
+            organizations=self.organizations,
+            users=users,
+            memberships=Memberships(api, self.organizations, roles, delays=(0, 0, 0)),
+            factors=Factors(api),
+            require_membership=require_membership,
+        )
+
+    async def load(self, row: UserRow, **options: bool) -> Outcome:
+        """Load a row, unless the ledger knows that there is nothing to do."""
+        task = self.task(row, **options)
+        return await self.loader.load(task) if task else Outcome(Result.UNCHANGED)
+
+    async def load_all(self, rows: Sequence[UserRow]) -> list[Outcome]:
+        """Load rows as an import does those of a chunk; the outcomes in the rows' order."""
+        outcomes = [Outcome(Result.UNCHANGED) for _ in rows]
+        tasks = {i: task for i, each in enumerate(rows) if (task := self.task(each))}
+        finished, left = asyncio.Event(), len(tasks)
+        queue = LoadQueue(self.loader.load, concurrency=20)
+
+        def done(index: int, outcome: Outcome) -> None:
+            nonlocal left
+            outcomes[index] = outcome
+            left -= 1
+            if not left:
+                finished.set()
+
+        for index, task in tasks.items():
+            queue.submit(task, lambda outcome, index=index: done(index, outcome))
+        assert not tasks or await queue.wait(finished)
+        return outcomes
+
+    def task(self, row: UserRow, *, proven: bool = False) -> Task | None:
+        """The task of the next record."""
+        self.number += 1
+        digest = sha256(repr(row).encode()).digest()[:16]
+        return make_task(self.ledger, "users", self.number, digest, row, proven=proven)
+
+
+class Environment:
+    """A sandbox with a client of its own, and runs to load into it."""
+
+    def __init__(self, sandbox: Sandbox, path: Path) -> None:
+        self.sandbox = sandbox
+        self.path = path
+        self.api = api_of(sandbox)
+        self._runs: list[Run] = []
+
+    def run(
+        self,
+        existing_users: str = "keep",
+        *,
+        after: Run | None = None,
+        cleared: bool = False,
+        state: Mapping[str, str] | None = None,
+        update_passwords: str = "changed",
+        unknown_roles: str = "fail",
+        require_membership: bool = False,
+    ) -> Run:
+        """A run; see :class:`Run`."""
+        self._runs.append(
+            Run(
+                self,
+                after=after,
+                cleared=cleared,
+                state=state,
+                existing_users=existing_users,
+                update_passwords=update_passwords,
+                unknown_roles=unknown_roles,
+                require_membership=require_membership,
+            )
+        )
+        return self._runs[-1]
+
+    @property
+    def world(self) -> World:
+        """All that is in the sandbox."""
+        return read_world(self.path)
+
+    @property
+    def members(self) -> dict[tuple[str, str], set[str]]:
+        """(email, external id of the organization) -> roles of the active memberships."""
+        return {
+            (each["email"], each["organization_external_id"]): set(each["role_slugs"])
+            for each in self.world.memberships
+            if each["status"] == "active"
+        }
+
+    def requests(self) -> dict[str, int]:
+        """Requests since the last call, by method and route."""
+        counts = {
+            route.replace("/user_management", ""): counter.total()
+            for route, counter in self.sandbox.stats.requests.items()
+        }
+        self.sandbox.stats.reset()
+        return counts
+
+    async def close(self) -> None:
+        """Close the client, and all runs."""
+        for run in self._runs:
+            await run.organizations.close()
+            run.ledger.close()
+        await self.api.close()
