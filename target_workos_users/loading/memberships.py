@@ -134,7 +134,14 @@ class Memberships:
         if found is not None and (known is not None or found.get("status") != "inactive"):
             made_before = known is not None and known.membership_made
             return await self._complete(task, outcome, found, made=made_before)
-        wanted = await self._roles.known(task.row.role_slugs, outcome.org_id or "", outcome)
+        try:
+            wanted = await self._roles.known(task.row.role_slugs, outcome.org_id or "", outcome)
+        except RecordError:
+            if found is None and not user.fresh:
+                found = await self._find(user, outcome)
+            if found is None or found.get("status") == "inactive":
+                raise
+            return await self._complete(task, outcome, found, made=False)
         try:
             created = await self._create(user, outcome, wanted)
         except ApiError as error:
@@ -147,7 +154,8 @@ class Memberships:
             created["id"], not was_there, tuple(wanted) or tuple(_slugs(created))
         )
         if wanted and created.keys() & {"role", "roles"}:
-            await self._give(outcome, created, wanted, set(_slugs(created)) - set(wanted))
+            given_up = set(_slugs(created)) - set(wanted)
+            _, membership.roles = await self._give(outcome, created, wanted, given_up)
         return await self._set_status(task, outcome, membership)
 
     @staticmethod
@@ -173,8 +181,7 @@ class Memberships:
                 if error.reason is Reason.MULTIPLE_ROLES_OFF and len(slugs) > 1:
                     self._multiple_roles = False
                 elif error.reason is Reason.INVALID_ROLE and slugs:
-                    named = [slug for slug in slugs if f"'{slug}'" in error.message] or slugs
-                    wanted[:] = self._roles.without(named, wanted, outcome, refusal=error)
+                    wanted[:] = self._roles.without(_named(slugs, error), wanted, outcome, error)
                 else:
                     raise
             else:
@@ -226,58 +233,66 @@ class Memberships:
         if fresh and wanted:
             given_up = set(held) - set(wanted)
         if not held.keys() >= set(wanted):
-            try:
-                wanted = await self._roles.known(wanted, outcome.org_id or "", outcome)
-            except RecordError as error:
-                outcome.errors.append(error)
-                wanted = []
-        try:
-            added = await self._give(outcome, found, wanted, given_up)
-        except ApiError as error:
-            outcome.errors.append(error.as_record_error(ErrorType.ROLE_ASSIGNMENT))
-        else:
-            if added:
-                outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
-        return await self._set_status(
-            task, outcome, LoadedMembership(found["id"], made, tuple(wanted))
-        )
+            org_id = outcome.org_id or ""
+            wanted = await self._roles.known(wanted, org_id, outcome, exists=True)
+        added, roles = await self._give(outcome, found, wanted, given_up)
+        if added:
+            outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
+        return await self._set_status(task, outcome, LoadedMembership(found["id"], made, roles))
 
     async def _give(
         self, outcome: Outcome, found: Membership, wanted: Sequence[str], given_up: set[str]
-    ) -> bool:
+    ) -> tuple[bool, tuple[str, ...]]:
         """Write a membership's roles until it has those wanted, and not those given up.
 
         WorkOS replaces all roles at once: another job that does the same may take one away again,
         so they are read after each write.
 
+        Args:
+            outcome: Takes ``role_assignment`` errors.
+            found: As WorkOS has it.
+            wanted: Roles that it is to have.
+            given_up: Roles that it is to have no more.
+
         Returns:
-            Whether anything was written.
+            Whether anything was written; and which of all those roles it has: what the next run
+            has to give, or to take away, is what is missing in that.
         """
-        for writes in range(_MOST_WRITES):
-            held = _slugs(found)
-            kept = [slug for slug in held if slug in wanted or slug not in given_up]
-            missing = [slug for slug in wanted if slug not in held]
-            room = len(missing) if self._multiple_roles else 1 - min(1, len(kept))
-            target = kept + missing[:room]
-            if set(target) == held.keys() or not target:
-                if missing:
-                    outcome.errors.append(_too_many(missing))
-                return writes > 0
-            try:
-                await self._api.update_membership(found["id"], role_slugs=target)
-            except ApiError as error:
-                if error.reason is not Reason.MULTIPLE_ROLES_OFF or len(target) == 1:
-                    raise
-                self._multiple_roles = False
-                continue
-            user_id, organization_id = found.get("user_id"), outcome.org_id
-            again = await self._api.list_memberships(
-                user_id=str(user_id), organization_id=organization_id
-            )
-            found = again[0] if again else found
-        if missing := [slug for slug in wanted if slug not in _slugs(found)]:
-            outcome.errors.append(_not_given(missing))
-        return True
+        written = False
+        try:
+            for _ in range(_MOST_WRITES):
+                held = _slugs(found)
+                kept = [slug for slug in held if slug in wanted or slug not in given_up]
+                missing = [slug for slug in wanted if slug not in held]
+                room = len(missing) if self._multiple_roles else 1 - min(1, len(kept))
+                target = kept + missing[:room]
+                if set(target) == held.keys() or not target:
+                    if missing:
+                        outcome.errors.append(_too_many(missing))
+                    break
+                try:
+                    await self._api.update_membership(found["id"], role_slugs=target)
+                except ApiError as error:
+                    if error.reason is Reason.MULTIPLE_ROLES_OFF and len(target) > 1:
+                        self._multiple_roles = False
+                    elif error.reason is Reason.INVALID_ROLE and missing:
+                        named = _named(missing, error)
+                        wanted = self._roles.without(named, wanted, outcome, error, exists=True)
+                    else:
+                        raise
+                    continue
+                written = True
+                again = await self._api.list_memberships(
+                    user_id=str(found.get("user_id")), organization_id=outcome.org_id
+                )
+                found = again[0] if again else found
+            else:
+                if missing := [slug for slug in wanted if slug not in _slugs(found)]:
+                    outcome.errors.append(_not_given(missing))
+        except ApiError as error:
+            outcome.errors.append(error.as_record_error(ErrorType.ROLE_ASSIGNMENT))
+        roles = tuple(slug for slug in _slugs(found) if slug in wanted or slug in given_up)
+        return written, roles
 
     async def _set_status(
         self, task: Task, outcome: Outcome, membership: LoadedMembership
@@ -285,7 +300,13 @@ class Memberships:
         """Deactivate a membership that the source says is inactive, if it is this import's own."""
         if task.row.status == "inactive" and membership.id:
             if membership.made:
-                await self._api.deactivate_membership(membership.id)
+                try:
+                    await self._api.deactivate_membership(membership.id)
+                except ApiError as error:
+                    message = f"the membership could not be deactivated: {error}; {LOAD_AGAIN}"
+                    failed = error.as_record_error(ErrorType.MEMBERSHIP_CREATE, message)
+                    outcome.errors.append(failed)
+                    return membership
                 outcome.tallies.append(Tally.MEMBERSHIPS_DEACTIVATED)
                 membership.inactive = True
             else:
@@ -329,6 +350,11 @@ def _given_up(task: Task) -> set[str]:
         for slug in version.roles
     }
     return set(task.before.roles) - set(task.row.role_slugs) - others
+
+
+def _named(slugs: Sequence[str], error: ApiError) -> Sequence[str]:
+    """The roles that an answer refuses: those that it names, or all."""
+    return [slug for slug in slugs if f"'{slug}'" in error.message] or slugs
 
 
 def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:

@@ -40,18 +40,29 @@ class Roles:
         )
 
     async def known(
-        self, wanted: Sequence[str], organization_id: str, outcome: Outcome
+        self,
+        wanted: Sequence[str],
+        organization_id: str,
+        outcome: Outcome,
+        *,
+        exists: bool = False,
     ) -> list[str]:
         """Those of the roles that WorkOS knows.
 
+        Args:
+            wanted: What is asked for.
+            organization_id: Whose they are.
+            outcome: As :meth:`without` takes it.
+            exists: As there.
+
         Raises:
-            RecordError: ``role_assignment``: one isn't known, and that isn't to be ignored.
+            RecordError: As there.
         """
         if not wanted:
             return []
         roles = await self._roles_of(organization_id, wanted)
         unknown = [] if roles is None else [slug for slug in wanted if slug not in roles]
-        return self.without(unknown, wanted, outcome) if unknown else list(wanted)
+        return self.without(unknown, wanted, outcome, exists=exists) if unknown else list(wanted)
 
     def without(
         self,
@@ -59,22 +70,35 @@ class Roles:
         wanted: Iterable[str],
         outcome: Outcome,
         refusal: ApiError | None = None,
+        *,
+        exists: bool = False,
     ) -> list[str]:
         """What is left to be given when some roles aren't known.
 
         Args:
             unknown: Roles that WorkOS doesn't know.
             wanted: What was asked for.
-            outcome: Takes a remark.
+            outcome: Takes a remark; or the error, if there is a membership.
             refusal: WorkOS's answer that says so, if it was sent.
+            exists: There is a membership: nothing is in the way of the other roles.
 
         Raises:
-            RecordError: ``role_assignment``: it isn't to be ignored, or nothing is left.
+            RecordError: ``role_assignment``: it isn't to be ignored, or nothing is left, and there
+                is no membership.
         """
         left = [slug for slug in wanted if slug not in unknown]
-        if self._unknown_roles == "ignore" and left:
+        if self._unknown_roles == "ignore" and (left or exists):
             outcome.remarks.append("role_ignored")
             return left
+        error = self._error(unknown, refusal, exists=exists)
+        if not exists:
+            raise error
+        outcome.errors.append(error)
+        return left
+
+    def _error(
+        self, unknown: Iterable[str], refusal: ApiError | None, *, exists: bool
+    ) -> RecordError:
         why = (
             "(without any, unknown_roles ignored, the user would get WorkOS's default role)"
             if self._unknown_roles == "ignore"
@@ -82,12 +106,13 @@ class Roles:
         )
         message = (
             f"role_slugs {listed(unknown)}: no such role in this WorkOS environment"
-            f"{f' ({refusal})' if refusal else ''}, so there is no membership; create the role, "
-            f"or correct the column, {why}; {LOAD_AGAIN}"
+            f"{f' ({refusal})' if refusal else ''}, so "
+            f"{'the membership is without it' if exists else 'there is no membership'}; create the "
+            f"role, or correct the column, {why}; {LOAD_AGAIN}"
         )
         if refusal:
-            raise refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
-        raise RecordError(ErrorType.ROLE_ASSIGNMENT, message)
+            return refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
+        return RecordError(ErrorType.ROLE_ASSIGNMENT, message)
 
     async def _roles_of(self, organization_id: str, wanted: Sequence[str]) -> frozenset[str] | None:
         """The slugs of an organization's roles; None if WorkOS doesn't tell."""

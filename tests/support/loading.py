@@ -92,7 +92,7 @@ class Run:
         environment: Where to load.
         after: The run that it goes on from; None: nothing is known of an earlier one.
         cleared: The state was cleared since then: what that run knew is to be verified.
-        state: Organizations that the checkpoint knows.
+        state: Organizations that the checkpoint knows; if left out, those of that run.
         existing_users: The setting.
         update_passwords: The setting.
         unknown_roles: The setting.
@@ -115,6 +115,8 @@ class Run:
         self.ledger.begin("import", "cleared" if cleared else "the checkpoint")
         self.number = 0
         api = environment.api
+        if state is None and after:
+            state = after.organizations.to_state()
         self.organizations = OrganizationCache(
             api, create_missing=True, state=state, delays=(0, 0, 0)
         )
