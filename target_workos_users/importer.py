@@ -241,16 +241,17 @@ class Importer:
         try:
             row = parse_record(record.content, self._settings.record_rules)
         except RecordError as error:
-            self._remember_invalid(stream, record)
+            self._remember_invalid(chunk, stream, record)
             self._settle(chunk, record, Outcome(errors=[error]))
             return None
         self._progress.remarks(row.remarks)
         task = make_task(
             self._ledger,
-            stream,
-            record.number,
-            record.digest,
             row,
+            stream=stream,
+            chunk=chunk.number,
+            number=record.number,
+            digest=record.digest,
             is_there=self._skipped[stream].__contains__,
             proven=chunk.unchanged,
         )
@@ -262,13 +263,14 @@ class Importer:
         if self._committer.settle(chunk, record, outcome):
             self._changed.set()
 
-    def _remember_invalid(self, stream: str, record: Record) -> None:
+    def _remember_invalid(self, chunk: Chunk, stream: str, record: Record) -> None:
         """Note that a record was looked at."""
         who = identity(record.content, self._settings.organization)
         self._ledger.settle(
             self._identity(stream, who, lambda: check_of(record.content)),
             Version(record.digest, record.number),
             stream=stream,
+            chunk=chunk.number,
             email=who and who[0],
             error=ErrorType.INVALID_RECORD,
         )

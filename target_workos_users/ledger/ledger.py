@@ -239,6 +239,7 @@ class Ledger:
         version: Version,
         *,
         stream: str,
+        chunk: int,
         email: str | None = None,
         replaces: Version | None = None,
         error: str | None = None,
@@ -249,6 +250,7 @@ class Ledger:
             identity: Of the record.
             version: What is known of it now; its ``turn`` is given by the ledger.
             stream: Of the record.
+            chunk: In which it came, from 1.
             email: Of its person, if it has one.
             replaces: The version that the record had before.
             error: Its error types, if it failed.
@@ -263,11 +265,12 @@ class Ledger:
             failed = "DELETE FROM records WHERE key = ? AND NOT done AND turn < ?"
             self._database.write(failed, (identity, self._first_turn))
         self._database.write(
-            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identity,
                 version.digest,
                 self._stream(stream),
+                chunk,
                 version.number,
                 email and self.fingerprinter.number(email),
                 self._next_turn(),
@@ -282,15 +285,15 @@ class Ledger:
             ),
         )
 
-    def move(self, identity: int, digest: bytes, number: int) -> None:
+    def move(self, identity: int, digest: bytes, *, chunk: int, number: int) -> None:
         """A record that is done was looked at; it may stand elsewhere now.
 
         Raises:
             OutputError: The ledger can't be written.
         """
         self._database.write(
-            "UPDATE records SET turn = ?, number = ? WHERE key = ? AND digest = ?",
-            (self._next_turn(), number, identity, digest),
+            "UPDATE records SET turn = ?, chunk = ?, number = ? WHERE key = ? AND digest = ?",
+            (self._next_turn(), chunk, number, identity, digest),
         )
 
     def organization(self, workos_id: str, external_id: str | None, *, made: bool) -> None:

@@ -37,7 +37,8 @@ CREATE TABLE people (
     made INTEGER, settled INTEGER, turn INTEGER, held BLOB, seen BLOB
 );
 CREATE TABLE records (
-    key INTEGER, digest BLOB, stream INTEGER, number INTEGER, person INTEGER, turn INTEGER,
+    key INTEGER, digest BLOB, stream INTEGER, chunk INTEGER, number INTEGER,
+    person INTEGER, turn INTEGER,
     done INTEGER, organization INTEGER, membership TEXT, made INTEGER, roles TEXT, inactive INTEGER,
     prints BLOB,
     error TEXT, PRIMARY KEY (key, digest)

@@ -158,7 +158,10 @@ class Connection:
         async with AsyncExitStack() as stack:
             api, transport = await _open_api(settings, stack)
             organizations = OrganizationCache(
-                api, create_missing=settings.create_missing_orgs, state=org_cache
+                api,
+                create_missing=settings.create_missing_orgs,
+                state=org_cache,
+                note=ledger.organization,
             )
             loader = make_loader(api, settings, ledger, organizations)
             queue = LoadQueue(loader.load, concurrency=settings.concurrency)

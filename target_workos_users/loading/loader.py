@@ -82,6 +82,8 @@ class Loader:
 
     async def _load(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
         if task.row.organization is not None:
+            if self._organizations.has_other_name(task.row.organization):
+                outcome.remarks.append("organization_name")
             try:
                 outcome.org_id = await self._organizations.resolve(task.row.organization)
             except RecordError as error:
@@ -186,6 +188,7 @@ class Loader:
             task.identity,
             version,
             stream=task.stream,
+            chunk=task.chunk,
             email=task.row.email,
             replaces=before,
             error=" ".join(error.error_type for error in outcome.errors) or None,

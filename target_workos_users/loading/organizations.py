@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _FAILURES = 1000
 _FAILURE_SECONDS = 30.0
 _PREFETCHES = 10
+
+
+class Note(Protocol):
+    """Takes note of an organization."""
+
+    def __call__(self, workos_id: str, external_id: str | None, *, made: bool) -> None:
+        """See :class:`OrganizationCache`."""
 
 
 @dataclass(slots=True)
@@ -52,6 +59,8 @@ class OrganizationCache:
         state: What :meth:`to_state` gave in an earlier run.
         capacity: Organizations remembered at most, the least recently used are dropped.
         delays: Seconds between look-ups of an organization that someone else is just creating.
+        note: Called with the WorkOS id and the external id of each organization that was looked
+            up, and ``made``: whether it was created for that, for certain.
     """
 
     def __init__(
@@ -62,7 +71,9 @@ class OrganizationCache:
         state: Mapping[str, str] | None = None,
         capacity: int = 10_000,
         delays: Sequence[float] = LOOKUP_DELAYS,
+        note: Note | None = None,
     ) -> None:
+        self._note = note or (lambda *_, **__: None)
         self.counts = OrganizationCounts()
         self._api = api
         self._create_missing = create_missing
@@ -97,8 +108,8 @@ class OrganizationCache:
         if known is not None:
             self.counts.hits += 1
             return known
-        if ref.name is None and ref.external_id:
-            ref = replace(ref, name=self._names.get(ref.external_id))
+        if ref.external_id:
+            ref = replace(ref, name=self._names.get(ref.external_id) or ref.name)
         self._raise_remembered(ref)
         while True:
             pending_ref, task = self._pending.get(_key(ref)) or self._start(ref)
@@ -113,17 +124,22 @@ class OrganizationCache:
     def prefetch(self, refs: Iterable[OrganizationRef]) -> None:
         """Begin to resolve the organizations of rows to come, ten at a time.
 
-        Failures are left for the rows to meet. A name that one row gives serves them all.
+        Failures are left for the rows to meet. The first name that a row gives serves them all.
         """
         refs = list(refs)
         for ref in refs:
-            if ref.name and ref.external_id:
+            if ref.name and ref.external_id and not self._names.use(ref.external_id):
                 self._names[ref.external_id] = ref.name
         self._ahead.extend({_key(ref): ref for ref in refs if self._known(ref) is None}.values())
         for _ in range(min(len(self._ahead), _PREFETCHES - len(self._prefetchers))):
             task = asyncio.create_task(self._resolve_ahead())
             self._prefetchers.add(task)
             task.add_done_callback(self._prefetchers.discard)
+
+    def has_other_name(self, ref: OrganizationRef) -> bool:
+        """Whether an earlier row gave the organization another name, which holds."""
+        first = self._names.get(ref.external_id or "")
+        return bool(first and ref.name and first != ref.name)
 
     def stop(self) -> None:
         """Resolve nothing ahead any more."""
@@ -205,12 +221,14 @@ class OrganizationCache:
                 org_id=organization_id,
             )
         self.counts.found += 1
+        self._note(organization_id, None, made=False)
         return organization_id
 
     async def _find_or_create(self, external_id: str, name: str | None) -> str:
         found = await self._api.get_organization_by_external_id(external_id)
         if found is not None:
             self.counts.found += 1
+            self._note(found["id"], external_id, made=False)
             return str(found["id"])
         if not (name and self._create_missing):
             raise RecordError(
@@ -229,6 +247,7 @@ class OrganizationCache:
                 raise
             return await self._read_again(external_id, error)
         self.counts.created += 1
+        self._note(created["id"], external_id, made=True)
         return str(created["id"])
 
     async def _read_again(self, external_id: str, error: ApiError) -> str:
@@ -252,6 +271,7 @@ class OrganizationCache:
             self.counts.created += 1
         else:
             self.counts.found += 1
+        self._note(found["id"], external_id, made=False)
         return str(found["id"])
 
 

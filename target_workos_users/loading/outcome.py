@@ -13,6 +13,7 @@ REMARKS = {
     "conflicting": "rows of one email differ in {}; the first row's value holds",
     "password_left": "the source has passwords of users that this import didn't make, or that may "
     "have changed them since: they were left as they are (update_passwords)",
+    "organization_name": "records give one organization several names; the first one holds",
     "role_ignored": "records have roles that WorkOS doesn't know; they were left out "
     "(unknown_roles)",
     "status_left": "memberships that this import didn't make are active, though the source says "

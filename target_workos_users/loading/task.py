@@ -21,6 +21,7 @@ class Task:
 
     Attributes:
         stream: Its stream.
+        chunk: In which it came, from 1.
         number: Of the record, from 1 in the tap's order.
         digest: Of the record.
         row: What is asked for.
@@ -32,6 +33,7 @@ class Task:
     """
 
     stream: str
+    chunk: int
     number: int
     digest: bytes
     row: UserRow
@@ -57,11 +59,12 @@ def identity_of(
 
 def make_task(
     ledger: Ledger,
-    stream: str,
-    number: int,
-    digest: bytes,
     row: UserRow,
     *,
+    stream: str,
+    chunk: int,
+    number: int,
+    digest: bytes,
     is_there: Callable[[int], bool] = lambda _: False,
     proven: bool = False,
 ) -> Task | None:
@@ -69,10 +72,11 @@ def make_task(
 
     Args:
         ledger: What is known.
+        row: The record, parsed.
         stream: Of the record.
+        chunk: Of the record.
         number: Of the record.
         digest: Of the record.
-        row: The record, parsed.
         is_there: Whether the record of a number is in the source as it was.
         proven: See :class:`Task`.
 
@@ -82,11 +86,11 @@ def make_task(
     identity = identity_of(ledger, stream, row.email, row.organization)
     secret = {"totp_secret": row.totp.secret} if row.totp else {}
     prints = ledger.fingerprinter.prints({**row.fields, **secret})
-    task = Task(stream, number, digest, row, identity, prints, proven)
+    task = Task(stream, chunk, number, digest, row, identity, prints, proven)
     if ledger.person(row.email) is not None:
         task.past = ledger.past(identity)
         if task.past.is_done(digest):
-            ledger.move(identity, digest, number)
+            ledger.move(identity, digest, chunk=chunk, number=number)
             return None
         task.before = task.past.before(digest, prints, is_there)
     return task

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
+from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
@@ -114,6 +115,7 @@ class Run:
         self.ledger = after.ledger if after else Ledger.open(None, lambda _: None)
         self.ledger.begin("import", "cleared" if cleared else "the checkpoint")
         self.number = 0
+        self._skipped = Spans()
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
@@ -161,11 +163,26 @@ class Run:
         assert not tasks or await queue.wait(finished)
         return outcomes
 
+    def skip(self, records: int) -> None:
+        """The first records are in the source as the checkpoint has them."""
+        if records:
+            self._skipped.add(1, records)
+        self.number = records
+
     def task(self, row: UserRow, *, proven: bool = False) -> Task | None:
         """The task of the next record."""
         self.number += 1
         digest = sha256(repr(row).encode()).digest()[:16]
-        return make_task(self.ledger, "users", self.number, digest, row, proven=proven)
+        return make_task(
+            self.ledger,
+            row,
+            stream="users",
+            chunk=1,
+            number=self.number,
+            digest=digest,
+            is_there=self._skipped.__contains__,
+            proven=proven,
+        )
 
 
 class Environment:

@@ -179,7 +179,9 @@ class ModelRun:
     ) -> Connection:
         """As :meth:`Connection.open`, with the model in WorkOS's place."""
         api: Any = self.world.workos
-        organizations = OrganizationCache(api, create_missing=True, state=org_cache, delays=())
+        organizations = OrganizationCache(
+            api, create_missing=True, state=org_cache, delays=(), note=ledger.organization
+        )
         loader = make_loader(api, settings, ledger, organizations)
         queue = LoadQueue(loader.load, concurrency=self.world.random.randint(1, 4))
         transport: Any = NoTransport()

@@ -301,6 +301,19 @@ async def test_fail_takes_a_user_that_the_import_made_before_it_was_killed(worko
     assert workos.members == {("ann@example.com", "acme"): {"member"}}
 
 
+@pytest.mark.parametrize("mode", ["keep", "update"])
+async def test_after_a_kill_the_first_rows_fields_and_hash_stay(workos, mode):
+    run = workos.run(mode)
+    await run.load(row(first_name="Ann", **hashed()))
+    run = workos.run(mode, after=run)
+    run.skip(1)
+    outcome = await run.load(row(first_name="Anna", **hashed(ANOTHER)))
+    assert outcome.result is Result.EXISTING
+    assert "conflicting first_name" in outcome.remarks
+    (user,) = workos.world.users
+    assert (user["first_name"], user["password_hash"]) == ("Ann", BCRYPT)
+
+
 async def test_fail_takes_a_user_whose_create_was_sent_before_a_kill(workos):
     run = workos.run("fail")
     run.ledger.attempt("ann@example.com")
