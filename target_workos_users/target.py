@@ -87,6 +87,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self._early_state: State | None = None
         self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
+        self._taken, self._beyond = 0, False
 
     def run(self, file_input: IO[str] | None) -> int:
         """Read to the end, or to whatever stops the run; say how it went.
@@ -232,7 +233,7 @@ class TargetWorkosUsers(CommandLineTarget):
             raise MalformedError("a STATE message needs an object, with an object in bookmarks")
         if not self.has_begun:
             self._early_state = with_newest_entry(self._early_state, value)
-        elif not self._retry:  # the stored checkpoint stays as it is
+        elif not self._retry and not self._beyond:
             self._open().read_state(value)
 
     def _process_activate_version_message(self, message_dict: dict[str, Any]) -> None:
@@ -240,7 +241,7 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def process_endofpipe(self) -> None:
         """The input is at its end: load and commit the rest."""
-        self.finish(complete=True)
+        self.finish(complete=not self._beyond)
         for sink in self._sinks_active.values():
             sink.clean_up()
 
@@ -266,12 +267,14 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def _take(self, name: str, record: dict[str, Any]) -> None:
         taker, number = self._open(), None
-        if self._retry:
-            number = self._retry.number_of(name, record)
-            if number is None:
-                self.progress.left_out()
-                return
-        taker.add(name, record, number)
+        if self._retry and (number := self._retry.number_of(name, record)) is None:
+            self.progress.left_out()
+        elif self.settings.limit is not None and self._taken >= self.settings.limit:
+            self._beyond = True  # from here on nothing the tap says is covered
+            self.progress.left_out()
+        else:
+            self._taken += 1
+            taker.add(name, record, number)
 
     def _warn_of_columns(self, stream_map: StreamMap, columns: set[str]) -> None:
         unknown = columns - KNOWN_COLUMNS - self._told_columns

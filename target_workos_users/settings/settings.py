@@ -175,6 +175,12 @@ class Settings:
         title="Streams",
         description="The streams to take as users; the others are left out. Default: all.",
     )
+    limit: int | None = setting(
+        th.IntegerType(minimum=1),
+        title="Limit",
+        description="Load the first so many records only, as a canary: an ordinary run after it "
+        "goes on from there.",
+    )
     only_errors_from: str | None = setting(
         th.StringType,
         title="Only errors from",

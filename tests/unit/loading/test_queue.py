@@ -16,7 +16,7 @@ from target_workos_users.records.parse import parse_record
 
 def task(email, number=0):
     row = parse_record({"email": f"{email}@example.com"})
-    return Task("users", number, b"", row, identity=0, prints={})
+    return Task("users", 1, number, b"", row, identity=0, prints={})
 
 
 def names(tasks):
