@@ -185,13 +185,11 @@ class Committer:
     def _commit(self, chunk: Chunk, parts: list[tuple[Part, list[Record]]]) -> None:
         if not chunk.skipped:
             self._append_errors(chunk.number, parts)
-        results: list[Counter[str]] = []
-        for part, records in parts:
-            results.append(_results(records))
-            self._progress.committed(part.stream, records)
+        results = [_results(records) for _, records in parts]
         if not chunk.skipped:
             self._judge(chunk.number, results)
         for (part, records), result in zip(parts, results, strict=True):
+            self._progress.committed(part.stream, records)
             part.failed = [i for i, r in enumerate(records) if r.outcome and r.outcome.errors]
             self._checkpoint.commit(part, result, _made(records))
         stream = parts[0][0].stream

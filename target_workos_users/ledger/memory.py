@@ -101,12 +101,16 @@ class Past:
         )
 
     def before(
-        self, digest: bytes, prints: Prints, is_there: Callable[[int], bool]
+        self, digest: bytes, number: int, prints: Prints, is_there: Callable[[int], bool]
     ) -> Version | None:
         """The version that a record replaces: its own; or the most similar one of an earlier run.
 
+        Of several that are as similar it is the nearest one: another row of the identity may come
+        later, unchanged.
+
         Args:
             digest: Of the record.
+            number: Of the record.
             prints: Of the record.
             is_there: Whether the record of a number is in the source as it was.
         """
@@ -115,7 +119,7 @@ class Past:
                 return version
         return max(
             (v for v in self.versions if v.turn < self.run and not is_there(v.number)),
-            key=lambda version: len(version.prints.items() & prints.items()),
+            key=lambda v: (len(v.prints.items() & prints.items()), -abs(v.number - number)),
             default=None,
         )
 

@@ -115,7 +115,7 @@ class Loader:
                     task.row.organization,
                     user,
                     outcome,
-                    look_first=task.proven or self._users.look_first,
+                    look_first=task.is_forgotten or self._users.look_first,
                 )
             except RecordError as error:
                 outcome.errors.append(error)

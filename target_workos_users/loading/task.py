@@ -27,9 +27,10 @@ class Task:
         row: What is asked for.
         identity: Under which the ledger remembers it.
         prints: Fingerprints of its fields.
+        is_there: Whether the record of a number is in the source as it was.
+        proven: The checkpoint proves that the record is what it was when it was looked at.
         past: What is known of its identity.
         before: The version of it that was loaded before, or that it replaces.
-        proven: The checkpoint proves that the record is what it was when it was looked at.
     """
 
     stream: str
@@ -39,9 +40,20 @@ class Task:
     row: UserRow
     identity: int
     prints: Prints
+    is_there: Callable[[int], bool] = lambda _: False
     proven: bool = False
     past: Past = field(default_factory=Past)
     before: Version | None = None
+
+    def look(self, ledger: Ledger) -> None:
+        """Learn what is known by now: rows of its identity that came with it may be finished."""
+        self.past = ledger.past(self.identity)
+        self.before = self.past.before(self.digest, self.number, self.prints, self.is_there)
+
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether it was loaded before, and the ledger doesn't know what became of it."""
+        return self.proven and self.before is None
 
     @property
     def prints_before(self) -> Prints:
@@ -77,7 +89,7 @@ def make_task(
         chunk: Of the record.
         number: Of the record.
         digest: Of the record.
-        is_there: Whether the record of a number is in the source as it was.
+        is_there: See :class:`Task`.
         proven: See :class:`Task`.
 
     Raises:
@@ -86,11 +98,10 @@ def make_task(
     identity = identity_of(ledger, stream, row.email, row.organization)
     secret = {"totp_secret": row.totp.secret} if row.totp else {}
     prints = ledger.fingerprinter.prints({**row.fields, **secret})
-    task = Task(stream, chunk, number, digest, row, identity, prints, proven)
+    task = Task(stream, chunk, number, digest, row, identity, prints, is_there, proven)
     if ledger.person(row.email) is not None:
-        task.past = ledger.past(identity)
+        task.look(ledger)
         if task.past.is_done(digest):
             ledger.move(identity, digest, chunk=chunk, number=number)
             return None
-        task.before = task.past.before(digest, prints, is_there)
     return task

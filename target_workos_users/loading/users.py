@@ -112,6 +112,8 @@ class Users:
             RecordError: ``user_create``: there is no user to go on with.
         """
         person = self._ledger.person(task.row.email)
+        if person is not None:
+            task.look(self._ledger)
         if person is not None and person.user_id is not None and not person.current:
             person = await self._verify(task.row, person)
         if person is None or person.user_id is None:
@@ -160,8 +162,8 @@ class Users:
     ) -> LoadedUser:
         row = task.row
         attempted = person is not None and person.made is Made.ATTEMPTED
-        # A record that is proven to be as it was may have failed for its membership only.
-        look_first = attempted or task.proven or self.look_first
+        # A record that was loaded before may have failed for its membership only.
+        look_first = attempted or task.is_forgotten or self.look_first
         found = await self._find_by_email(row) if look_first else None
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
@@ -305,8 +307,7 @@ class Users:
 
     def _updates(self, task: Task) -> bool:
         """Whether fields may be updated; not those of a record that is proven to be unchanged."""
-        unknown = task.proven and task.before is None
-        return self._existing_users == "update" and not unknown
+        return self._existing_users == "update" and not task.is_forgotten
 
     @staticmethod
     def _leave_password(outcome: Outcome) -> None:

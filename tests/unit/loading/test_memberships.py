@@ -75,14 +75,61 @@ async def test_a_role_that_the_source_takes_away_is_taken_from_a_membership_of_t
     assert workos.members["ann@example.com", "acme"] == {"viewer"}
 
 
+# Which of two rows changed is guessed where rows were put in before them, and each has a chunk of
+# its own.
+HOW = pytest.mark.parametrize(("in_one_chunk", "more_in_front"), [(True, 0), (True, 1), (False, 0)])
+
+
+async def two_nights(workos, mode, first_night, second_night, *, in_one_chunk, more_in_front):
+    """What the rows of each night leave."""
+    run = None
+    for rows in (first_night, FILLERS[:more_in_front] + second_night):
+        run = workos.run(mode, after=run)
+        for chunk in [rows] if in_one_chunk else [[each] for each in rows]:
+            outcomes = await run.load_all(chunk)
+            assert [each.errors for each in outcomes if each.errors] == []
+
+
+@HOW
+@pytest.mark.parametrize("changed", [0, 1])
+async def test_of_two_rows_of_a_membership_one_may_change_its_role(
+    workos, changed, in_one_chunk, more_in_front
+):
+    rows = [row(organization=ACME, roles=[role]) for role in ("viewer", "editor")]
+    other = {"viewer", "editor"} - set(rows[changed].role_slugs)
+    second = [*rows]
+    second[changed] = row(organization=ACME, roles=["admin"])
+    how = {"in_one_chunk": in_one_chunk, "more_in_front": more_in_front}
+    await two_nights(workos, "keep", rows, second, **how)
+    assert workos.members["ann@example.com", "acme"] == {"admin"} | other
+
+
+@HOW
+@pytest.mark.parametrize("changed", [0, 1])
+async def test_of_two_rows_of_a_membership_the_first_one_may_change_the_name(
+    workos, changed, in_one_chunk, more_in_front
+):
+    rows = [row(organization=ACME, first_name=name) for name in ("Ann", "Anna")]
+    second = [*rows]
+    second[changed] = row(organization=ACME, first_name="Annie")
+    how = {"in_one_chunk": in_one_chunk, "more_in_front": more_in_front}
+    await two_nights(workos, "update", rows, second, **how)
+    user = workos.world.users[0]
+    assert user["first_name"] == ("Annie" if changed == 0 else "Ann")
+
+
 async def test_a_role_that_another_row_still_gives_stays(workos):
-    run = workos.run()
     rows = [row(organization=ACME, roles=roles) for roles in (["editor"], ["viewer", "editor"])]
-    await run.load_all(rows)
-    run = workos.run(after=run)
-    await run.load(rows[0])
-    await run.load(row(organization=ACME, roles=["viewer"]))
+    second = [rows[0], row(organization=ACME, roles=["viewer"])]
+    await two_nights(workos, "keep", rows, second, in_one_chunk=True, more_in_front=0)
     assert workos.members["ann@example.com", "acme"] == {"editor", "viewer"}
+
+
+async def test_two_rows_of_a_membership_that_come_at_once_cost_one(workos):
+    rows = [row(organization=ACME, roles=[role]) for role in ("viewer", "editor", "viewer")]
+    outcomes = await workos.run().load_all(rows)
+    assert [Tally.ROLES_ADDED in each.tallies for each in outcomes] == [False, True, False]
+    assert workos.requests()["POST /organization_memberships"] == 1
 
 
 async def test_a_role_given_by_hand_and_a_membership_made_by_hand_lose_nothing(workos):

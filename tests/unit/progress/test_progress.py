@@ -8,16 +8,15 @@ import re
 import signal
 import subprocess
 import time
-from collections import Counter
 
 import pytest
 
 from target_workos_users.checkpoint.chunks import Record
-from target_workos_users.checkpoint.state import VERSION, Entry, StoredStream
+from target_workos_users.checkpoint.state import VERSION, Entry, StoredChunk, StoredStream
 from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.progress import progress as progress_module
 from target_workos_users.progress.progress import Progress
-from target_workos_users.records.parse import parse_record
 from tests.support.model import make_settings
 from tests.support.whole_target import (
     COMMAND,
@@ -28,8 +27,6 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-
-ROW = parse_record({"email": "a@example.com"})
 
 
 class Clock:
@@ -57,16 +54,18 @@ def make_progress(**config):
     return Progress(make_settings(**config), logging.getLogger("target-workos-users"))
 
 
-def commit(progress, number, size, *, failed=0, unchanged=False):
+def commit(progress, number, size, *, failed=0, skipped=False, known=False):
+    """A chunk; if it isn't skipped, its records may be known to the ledger all the same."""
+    done = [Record(n, {}, b"") for n in range(size)]
     error = RecordError(ErrorType.USER_CREATE, "x", http_status=400)
-    done = [Record(n, {}, b"", {"created": 1}) for n in range(size)]
-    for record in done[:failed]:
-        record.errors = [error]
-    for record in done if not unchanged else []:
-        record.row = ROW
-    tally = Counter({"created": size - failed, "failed": failed}) if not unchanged else Counter()
-    progress.counts.commit("users", done, tally)
-    progress.chunk("users", number, unchanged=unchanged)
+    for record in done if not skipped else []:
+        if record.number < failed:
+            record.outcome = Outcome(errors=[error])
+        else:
+            record.outcome = Outcome(Result.UNCHANGED if known else Result.CREATED)
+        progress.settled(record.outcome)
+    progress.committed("users", done)
+    progress.chunk("users", number, skipped=skipped)
 
 
 def test_a_line_after_each_chunk_is_what_the_issue_shows(clock, said):
@@ -86,7 +85,7 @@ def test_skipped_chunks_are_told_every_ten_seconds_only(clock, said):
     progress.begin()
     for number in range(1, 101):
         clock.now += 0.25
-        commit(progress, number, 1_000, unchanged=True)
+        commit(progress, number, 1_000, skipped=True)
     lines = [line for line in said() if line.startswith("Progress")]
     assert lines == [
         "Progress: 40 chunks · 40,000 records · 0 failed",
@@ -114,13 +113,11 @@ def test_waiting_for_the_tap_is_said_too(clock, said):
     assert "waiting for the tap" in said()[-1]
 
 
-def test_a_chunk_that_the_journal_knew_does_not_spoil_the_eta(clock, said):
+def test_a_chunk_that_the_ledger_knew_does_not_spoil_the_eta(clock, said):
     progress = make_progress(total_records=10_000)
     progress.begin()
     clock.now += 40
-    known = [Record(n, {}, b"", {"created": 1}) for n in range(1_000)]
-    progress.counts.commit("users", known, Counter({"created": 1_000}))
-    progress.chunk("users", 1, unchanged=False)
+    commit(progress, 1, 1_000, known=True)
     assert "ETA" not in said()[-1]
     clock.now += 40
     commit(progress, 2, 1_000)
@@ -128,7 +125,7 @@ def test_a_chunk_that_the_journal_knew_does_not_spoil_the_eta(clock, said):
 
 
 def stored(records, *, complete):
-    stream = StoredStream(complete=complete, records=records, chunks=[(1_000, "x")] * 4)
+    stream = StoredStream(complete=complete, records=records, chunks=[StoredChunk(1_000, "x")] * 4)
     return Entry(
         version=VERSION, lineage="a", streams={"users": stream}, updated="2026-01-01T10:00Z"
     )
@@ -138,7 +135,7 @@ def test_the_total_may_come_from_an_earlier_complete_run(clock, said):
     progress = make_progress()
     progress.begin(stored(4_000, complete=True))
     clock.now += 20
-    commit(progress, 1, 1_000, unchanged=True)
+    commit(progress, 1, 1_000, skipped=True)
     assert said()[-1].startswith("Progress: 1/4 chunks (25%)")
 
 
@@ -146,7 +143,7 @@ def test_a_checkpoint_that_counts_only_from_a_bookmark_gives_no_total(clock, sai
     progress = make_progress()
     progress.begin(stored(90_000, complete=True))
     clock.now += 20
-    commit(progress, 1, 1_000, unchanged=True)
+    commit(progress, 1, 1_000, skipped=True)
     assert said()[-1].startswith("Progress: 1 chunks")
 
 
@@ -193,9 +190,9 @@ def test_a_resume_and_a_second_run_speak(tmp_path, monkeypatch):
     assert again.said("The last import was complete: 4 chunks (40 records)")
     assert again.said("Nothing to do: 4 chunks unchanged since ")
     assert again.said("requests: 0")
-    broken_off = run(resumed.states[-1], after=False)
-    assert broken_off.said("Summary: the input ended without a last STATE")
-    assert not broken_off.said("Nothing to do")
+    without_a_last_state = run(resumed.states[-1], after=False)
+    assert without_a_last_state.said("Summary: complete")
+    assert without_a_last_state.said("Nothing to do: 4 chunks unchanged since ")
 
 
 def in_terminal(tmp_path, config, rows, *, environment=(), interrupt_after=None, tty_stdout=False):

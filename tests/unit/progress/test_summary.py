@@ -115,13 +115,25 @@ def test_refused_retried_and_lost_requests_are_counted(import_):
 
 def test_a_resume_adds_lines_and_a_fresh_import_begins_anew(import_):
     run, _ = import_
-    done, _ = run()
-    again, summary = run(state=done.states[-1])
+    rows = [{"email": f"u{n}@example.com"} for n in range(60)]
+    done, _ = run(rows)
+    again, summary = run(rows, state=done.states[-1])
     assert again.exit_code == 0
     assert (summary.records.unchanged, summary.requests.sent) == (60, 0)
     assert [line.unchanged for line in lines()] == [False] * 3 + [True] * 3
-    run()
+    run(rows)
     assert len(lines()) == 3
+
+
+def test_a_second_run_tries_what_failed_again_and_counts_it_again(import_):
+    run, _ = import_
+    done, first = run()
+    again, summary = run(state=done.states[-1])
+    assert summary.records.read == 60 == summary.records.unchanged + summary.records.failed
+    assert summary.records.failed == first.records.failed > 0
+    assert len(again.errors) == len(done.errors)
+    assert summary.users.created == 0
+    assert sum(line.unchanged for line in lines()) == 0
 
 
 def test_an_error_that_stops_the_run_is_in_the_summary(import_):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from target_workos_users.checkpoint.state import VERSION, Entry, StoredStream
+from target_workos_users.checkpoint.state import VERSION, Entry, StoredChunk, StoredStream
 from target_workos_users.progress.pace import Pace
 from target_workos_users.progress.wording import (
     duration,
@@ -65,7 +65,7 @@ def test_records_ahead_of_the_commits_leave_the_number_of_chunks_alone():
 
 
 def entry(records, *, complete=False, size=1_000):
-    chunks = [(size, "x")] * (records // size)
+    chunks = [StoredChunk(size, "x")] * (records // size)
     stream = StoredStream(complete=complete, records=records, chunks=chunks)
     return Entry(
         version=VERSION, lineage="a", streams={"users": stream}, updated="2026-11-24T14:02:00Z"
