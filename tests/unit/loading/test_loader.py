@@ -15,8 +15,14 @@ from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.loading.recent_users import RecentUsers
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
 from tests.unit.loading.conftest import api_of
-from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
-from workos_sandbox.memberships import set_status
+from workos_sandbox import (
+    Action,
+    EnvironmentSettings,
+    Faults,
+    Sandbox,
+    ScriptedFault,
+    read_contents,
+)
 
 USERS = "/user_management/users$"
 MEMBERSHIPS = "/organization_memberships$"
@@ -100,7 +106,7 @@ class Environment:
 
     @property
     def world(self):
-        return read_world(self.path)
+        return read_contents(self.path)
 
     @property
     def members(self):
@@ -115,9 +121,9 @@ class Environment:
         """Requests since the last call, by method and route."""
         counts = {
             route.replace("/user_management", ""): counter.total()
-            for route, counter in self.sandbox.stats.requests.items()
+            for route, counter in self.sandbox.counts.requests.items()
         }
-        self.sandbox.stats.reset()
+        self.sandbox.counts.reset()
         return counts
 
     async def close(self):
@@ -456,7 +462,7 @@ async def test_an_inactive_membership_is_reactivated_and_counted_so(workos, look
     await workos.load_all(workos.loader(), [row(organization=ACME), *fillers])
     (membership,) = workos.world.memberships
     await asyncio.sleep(0.002)  # WorkOS's stamps are in milliseconds
-    set_status(workos.sandbox.store, membership["id"], "inactive")
+    workos.sandbox.edit_membership(membership["id"], status="inactive")
     loader = workos.loader(**OLD)
     await workos.load_all(loader, fillers if looking_first else [])
     outcome = await loader.load(row(organization=ACME, roles=["editor"]))
@@ -469,7 +475,7 @@ async def test_a_pending_membership_is_an_error_that_says_what_to_do(workos, loo
     fillers = [row(f"{i}@example.com") for i in range(30)]
     await workos.load_all(workos.loader(), [row(organization=ACME), *fillers])
     (membership,) = workos.world.memberships
-    set_status(workos.sandbox.store, membership["id"], "pending")
+    workos.sandbox.edit_membership(membership["id"], status="pending")
     loader = workos.loader(**OLD)
     await workos.load_all(loader, fillers if looking_first else [])
     outcome = await loader.load(row(organization=ACME))
@@ -592,7 +598,7 @@ async def test_update_says_which_role_it_could_not_add(workos):
 class TestAnEnvironmentWithMultipleRolesOff:
     @pytest.fixture
     def options(self):
-        return {"multiple_roles": False}
+        return {"settings": EnvironmentSettings(multiple_roles=False)}
 
     async def test_gets_the_first_role_and_is_asked_once(self, workos):
         loader = workos.loader()
