@@ -30,6 +30,7 @@ def test_an_imported_secret_is_kept_and_shown_once(api, path, db):
     (shown,) = listed.body["data"]
     assert (shown["id"], shown["totp"]) == (factor["id"], {"issuer": "Acme Corp", "user": "ada"})
     assert secret not in listed.text
+    assert api.get(f"/auth/factors/{factor['id']}").body == shown
     (stored,) = read_contents(db).auth_factors
     assert (stored["email"], stored["secret"]) == ("ada@example.com", secret)
 
@@ -68,6 +69,7 @@ def test_a_deleted_factor_is_gone(api, path):
     factor = (api.post(path, {"type": "totp"})).body["authentication_factor"]
     assert (api.delete(f"/auth/factors/{factor['id']}")).status == 204
     assert (api.delete(f"/auth/factors/{factor['id']}")).error == (404, "entity_not_found")
+    assert (api.get(f"/auth/factors/{factor['id']}")).error == (404, "entity_not_found")
     assert (api.get(path)).body["data"] == []
 
 

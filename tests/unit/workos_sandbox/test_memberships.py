@@ -166,3 +166,26 @@ def test_a_deleted_membership_is_gone(api):
         reply = api.call(method, path)
         assert reply.error == (404, "entity_not_found")
         assert reply.body["message"] == f"Organization Membership not found: '{member['id']}'."
+
+
+def test_members_are_listed_in_pages_of_a_hundred(api):
+    organization_id = api.organization()["id"]
+    made = [
+        api.membership(user_id=api.user()["id"], organization_id=organization_id)["id"]
+        for _ in range(101)
+    ][::-1]
+    page = api.get(MEMBERSHIPS, organization_id=organization_id, limit=100).body
+    assert [each["id"] for each in page["data"]] == made[:100]
+    after = page["list_metadata"]["after"]
+    rest = api.get(MEMBERSHIPS, organization_id=organization_id, limit=100, after=after).body
+    assert [each["id"] for each in rest["data"]] == made[100:]
+    assert rest["list_metadata"]["after"] is None
+
+
+def test_a_role_that_multiple_roles_off_lets_through_is_a_single_one(db, run):
+    with run(db, settings=EnvironmentSettings(multiple_roles=False)) as (sandbox, api):
+        member = api.member(role_slugs=["admin"])
+        sandbox.settings = EnvironmentSettings()
+        body = {"role_slugs": ["admin", "member"]}
+        both = api.put(f"{MEMBERSHIPS}/{member['id']}", body).body
+    assert [role["slug"] for role in both["roles"]] == ["admin", "member"]

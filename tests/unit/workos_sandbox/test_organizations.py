@@ -25,6 +25,9 @@ def test_a_taken_external_id_is_told_at_the_top_level(api):
     reply = api.post("/organizations", {"name": "Other", "external_id": "acme"})
     assert reply.error == (400, "external_id_already_used")
     assert "already been assigned" in reply.body["message"]
+    other = api.organization()
+    reply = api.put(f"/organizations/{other['id']}", {"external_id": "acme"})
+    assert reply.error == (400, "external_id_already_used")
 
 
 @pytest.mark.parametrize("name", [None, "", " ", 1])
@@ -57,6 +60,16 @@ def test_a_domain_belongs_to_one_organization(api, db):
     assert [item["id"] for item in found.body["data"]] == [owner["id"]]
 
 
+def test_a_domain_of_another_organization_changes_nothing_on_update_either(api):
+    api.organization(domains=["example.com"])
+    mine = api.organization(name="Mine", domains=["mine.com"])
+    path = f"/organizations/{mine['id']}"
+    domains = [{"domain": name, "state": "verified"} for name in ("new.com", "example.com")]
+    reply = api.put(path, {"name": "New", "domain_data": domains})
+    assert reply.status == 409
+    assert api.get(path).body == mine
+
+
 def test_malformed_domains_are_refused(api):
     reply = api.post("/organizations", {"name": "A", "domain_data": [{"domain": "a.com"}]})
     assert reply.error_codes == ["domain_data_invalid"]
@@ -74,8 +87,10 @@ def test_an_update_leaves_what_it_omits(api):
 
 def test_a_stripe_customer_has_one_organization(api):
     first, second = api.organization(), api.organization()
+    assert "stripe_customer_id" not in first  # optional, and not nullable
     body = {"stripe_customer_id": "cus_1"}
-    assert (api.put(f"/organizations/{first['id']}", body)).status == 200
+    reply = api.put(f"/organizations/{first['id']}", body)
+    assert (reply.status, reply.body["stripe_customer_id"]) == (200, "cus_1")
     reply = api.put(f"/organizations/{second['id']}", body)
     assert reply.error == (400, "stripe_customer_id_already_used")
 
@@ -90,3 +105,12 @@ def test_a_deleted_organization_takes_its_memberships_along(api, db):
     world = read_contents(db)
     assert (world.organizations, world.memberships) == ([], [])
     assert [user["id"] for user in world.users] == [member["user_id"]]
+
+
+def test_pages_are_in_normal_order_unless_another_is_asked_for(api):
+    ids = [api.organization()["id"] for _ in range(3)][::-1]
+    page = api.get("/organizations", limit=2).body
+    assert [each["id"] for each in page["data"]] == ids[:2]
+    assert page["list_metadata"] == {"before": ids[1], "after": None}
+    page = api.get("/organizations", limit=2, order="desc").body
+    assert page["list_metadata"] == {"before": None, "after": ids[1]}

@@ -79,3 +79,21 @@ def test_a_role_or_organization_that_is_not_there_is_a_404(api):
     assert (api.get("/authorization/roles/owner")).error == (404, "entity_not_found")
     reply = api.get("/authorization/organizations/org_0/roles")
     assert reply.body["entity_id"] == "org_0"
+
+
+def test_an_update_leaves_what_it_omits(api):
+    api.post("/authorization/roles", {"slug": "editor", "name": "Editor", "description": "Edits"})
+    updated = api.patch("/authorization/roles/editor", {"name": "Writer", "slug": "other"})
+    assert updated.status == 200
+    role = updated.body
+    assert (role["slug"], role["name"], role["description"]) == ("editor", "Writer", "Edits")
+    assert api.patch("/authorization/roles/editor", {"name": ""}).error_codes == [
+        "name_string_required"
+    ]
+
+
+def test_the_environments_roles_are_read_in_an_organization_and_not_changed_there(api):
+    path = f"/authorization/organizations/{api.organization()['id']}/roles/admin"
+    assert api.get(path).body["type"] == "EnvironmentRole"
+    assert api.patch(path, {"name": "Boss"}).error == (404, "entity_not_found")
+    assert api.put(f"{path}/permissions", {"permissions": []}).error == (404, "entity_not_found")

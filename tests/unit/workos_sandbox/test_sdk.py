@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 from workos import WorkOSClient
 from workos._errors import AuthorizationError, BadRequestError, ConflictError, NotFoundError
-from workos.organization_membership import RoleMultiple, RoleSingle
-from workos.organizations import OrganizationDomainData
-from workos.user_management import PasswordHashed
+from workos.authorization.models import Role
+from workos.common.models import AuthenticationFactor, AuthorizationPermission, User
+from workos.multi_factor_auth.models import UserAuthenticationFactorEnrollResponse
+from workos.organization_membership import OrganizationMembership, RoleMultiple, RoleSingle
+from workos.organizations import Organization, OrganizationDomainData
+from workos.user_management import PasswordHashed, UserCreateResponse
 
 from workos_sandbox import EnvironmentSettings
 
@@ -281,3 +284,23 @@ def test_in_normal_order_before_leads_to_older_ones_and_after_to_newer_ones(list
     assert [each.id for each in first.auto_paging_iter()] == pages[0]
     newer = listing(limit=3, order="normal", after=made[0])
     assert [each.id for each in newer.auto_paging_iter()] == newest_first[3:6] + newest_first[:3]
+
+
+def test_an_object_is_just_what_the_sdks_model_writes(api):
+    """So nothing that isn't nullable is null."""
+    member = api.member()
+    user = f"/user_management/users/{member['user_id']}"
+    permission = api.post("/authorization/permissions", {"slug": "read", "name": "Read"}).body
+    enrolled = api.post(f"{user}/auth_factors", {"type": "totp"}).body
+    factor = enrolled["authentication_factor"]["id"]
+    for model, shown in [
+        (UserCreateResponse, api.user()),
+        (User, api.get(user).body),
+        (Organization, api.organization(domains=["example.com"])),
+        (OrganizationMembership, member),
+        (Role, api.get("/authorization/roles/admin").body),
+        (AuthorizationPermission, permission),
+        (UserAuthenticationFactorEnrollResponse, enrolled),
+        (AuthenticationFactor, api.get(f"/auth/factors/{factor}").body),
+    ]:
+        assert model.from_dict(shown).to_dict() == shown

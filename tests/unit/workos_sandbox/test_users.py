@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from workos_sandbox import read_contents
+from workos_sandbox import EnvironmentSettings, read_contents
 
 USERS = "/user_management/users"
 
@@ -52,6 +52,15 @@ def test_a_taken_external_id_is_told_inside_errors(api):
     reply = api.post(USERS, {"email": "other@example.com", "external_id": "x"})
     assert reply.error == (400, "user_creation_error")
     assert reply.error_codes == ["external_id_already_used"]
+
+
+def test_a_taken_external_id_can_have_its_other_code(api, sandbox):
+    sandbox.settings = EnvironmentSettings(external_id_taken="external_id_already_in_use")
+    api.user(external_id="x")
+    reply = api.post(USERS, {"email": "other@example.com", "external_id": "x"})
+    assert reply.error_codes == ["external_id_already_in_use"]
+    reply = api.put(f"{USERS}/{api.user()['id']}", {"external_id": "x"})
+    assert reply.error == (400, "external_id_already_in_use")
 
 
 def test_both_clashes_are_told_at_once(api):
@@ -215,3 +224,27 @@ def test_a_deleted_user_takes_its_memberships_and_factors_along(api, db):
     assert (api.delete(path)).error == (404, "entity_not_found")
     world = read_contents(db)
     assert (world.users, world.memberships, world.auth_factors) == ([], [], [])
+
+
+@pytest.mark.parametrize("code", ["policy_denied", "action_denied"])
+def test_radar_denies_single_users(api, sandbox, code):
+    sandbox.settings = EnvironmentSettings(radar_denies={"ada@example.com": code})
+    reply = api.post(USERS, {"email": " Ada@example.com"})
+    assert reply.error == (403, code)
+    assert "errors" not in reply.body
+    assert api.get(USERS).body["data"] == []
+    api.user(email="bob@example.com")
+
+
+def test_an_ip_address_is_required_where_radar_decides(api, sandbox):
+    sandbox.settings = EnvironmentSettings(ip_address_required=True)
+    body = {"email": "ada@example.com"}
+    assert api.post(USERS, body).error == (400, "ip_address_required")
+    user = api.user(**body, ip_address="192.0.2.1", user_agent="import")
+    assert api.put(f"{USERS}/{user['id']}", {"first_name": "Ada"}).status == 200
+
+
+def test_a_locale_is_taken_on_update_only(api):
+    user = api.user(locale="de")
+    assert user["locale"] is None
+    assert api.put(f"{USERS}/{user['id']}", {"locale": "de-AT"}).body["locale"] == "de-AT"
