@@ -70,10 +70,8 @@ def create_membership(request: Request) -> Response:
 
 def get_membership(request: Request) -> Response:
     """GET /user_management/organization_memberships/{id}."""
-    return Response(
-        200,
-        present_membership(request.store, find_membership(request.store, request.variables["id"])),
-    )
+    row = find_membership(request.store, request.variables["id"])
+    return Response(200, present_membership(request.store, row))
 
 
 def list_memberships(request: Request) -> Response:
