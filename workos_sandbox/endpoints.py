@@ -1,4 +1,8 @@
-"""Which handler answers which method and path."""
+"""Which handler answers which method and path.
+
+aiohttp's own router would do, but answers 404 and 405 by itself, in its own words, where live
+WorkOS has one 404.
+"""
 
 from __future__ import annotations
 

@@ -182,7 +182,7 @@ def test_members_are_listed_in_pages_of_a_hundred(api):
     assert rest["list_metadata"]["after"] is None
 
 
-def test_a_role_that_multiple_roles_off_lets_through_is_a_single_one(db, run):
+def test_several_roles_can_be_switched_on_while_it_runs(db, run):
     with run(db, settings=EnvironmentSettings(multiple_roles=False)) as (sandbox, api):
         member = api.member(role_slugs=["admin"])
         sandbox.settings = EnvironmentSettings()
