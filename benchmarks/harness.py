@@ -160,16 +160,16 @@ def stub() -> Iterator[str]:
         yield url
 
 
-def sandbox_stats(url: str) -> dict[str, Any]:
+def sandbox_counts(url: str) -> dict[str, Any]:
     """What the sandbox counted."""
-    with urlopen(f"{url}/_sandbox/stats") as answer:
-        stats: dict[str, Any] = json.load(answer)
-    return stats
+    with urlopen(f"{url}/_sandbox/counts") as answer:
+        counts: dict[str, Any] = json.load(answer)
+    return counts
 
 
-def refused(stats: dict[str, Any]) -> int:
+def refused(counts: dict[str, Any]) -> int:
     """Number of 429 in these counts."""
-    return sum(outcomes.get("429", 0) for outcomes in stats["requests"].values())
+    return sum(outcomes.get("429", 0) for outcomes in counts["requests"].values())
 
 
 def median(run: Callable[[], float], times: int = 3) -> float:

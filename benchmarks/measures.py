@@ -23,7 +23,7 @@ from benchmarks.harness import (
     refused,
     run_target,
     sandbox,
-    sandbox_stats,
+    sandbox_counts,
     stub,
     with_state,
     written,
@@ -57,13 +57,13 @@ def _at_limit(users: int, rate: int, *flags: str) -> dict[str, Any]:
         concurrency = max(20, min(100, rate))
         settings = {"rate_limit": rate, "concurrency": concurrency}
         run_target(messages(users, 30), path, base_url=url, **settings)
-        stats = sandbox_stats(url)
-    used = stats["writes"] / stats["write_seconds"]
+        counts = sandbox_counts(url)
+    used = counts["writes"] / counts["write_seconds"]
     return {
         "writes_per_s": round(used, 2),
         "share_of_limit": round(used / rate, 4),
-        "max_writes_in_10_s": stats["max_writes_in_10_s"],
-        "refused": refused(stats),
+        "max_writes_in_10_s": counts["max_writes_in_10_s"],
+        "refused": refused(counts),
     }
 
 
@@ -71,11 +71,11 @@ def shared_limit() -> dict[str, Any]:
     """The server allows 30 writes a second, the target is set to 50."""
     with sandbox(*LATENCY, "--write-limit", "300") as url, folder() as path:
         run_target(messages(1500, 30), path, base_url=url, abort_error_rate=0.0)
-        stats = sandbox_stats(url)
-    taken = stats["writes"] - refused(stats)
+        counts = sandbox_counts(url)
+    taken = counts["writes"] - refused(counts)
     return {
-        "share_of_limit": round(taken / stats["write_seconds"] / 30, 4),
-        "share_refused": round(refused(stats) / stats["total"], 4),
+        "share_of_limit": round(taken / counts["write_seconds"] / 30, 4),
+        "share_refused": round(refused(counts) / counts["total"], 4),
     }
 
 

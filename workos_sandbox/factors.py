@@ -1,4 +1,4 @@
-"""Authentication factors of users: enroll TOTP, list, delete.
+"""Authentication factors of users: enroll TOTP, get, list, delete.
 
 Sources: WorkOS OpenAPI spec for paths, bodies and defaults (``totp_secret`` is Base32; issuer
 defaults to the team's name, user to the email), workos 10.8.0's models for the answer's wrapping.
@@ -14,14 +14,16 @@ import secrets
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from workos_sandbox.exchange import Answer, Call, invalid_parameters, not_found
 from workos_sandbox.paging import list_page
+from workos_sandbox.response import Response, invalid_parameters, not_found
 from workos_sandbox.store import timestamp
 from workos_sandbox.users import find_user
 from workos_sandbox.validation import text
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from workos_sandbox.request import Request
 
 _TEAM_NAME = "Sandbox"
 _INSERT = """
@@ -30,50 +32,58 @@ RETURNING *
 """
 
 
-def enroll_factor(call: Call) -> Answer:
+def enroll_factor(request: Request) -> Response:
     """POST /user_management/users/{user_id}/auth_factors."""
-    user = find_user(call.store, call.params["user_id"])
-    if call.body.get("type") != "totp":
-        raise invalid_parameters(("type_invalid", "Type must be totp."))
-    secret = text(call.body, "totp_secret")
+    user = find_user(request.store, request.variables["user_id"])
+    if request.body.get("type") != "totp":
+        raise invalid_parameters("type_invalid", "Type must be totp.")
+    secret = text(request.body, "totp_secret")
     if secret is not None and not _is_base32(secret):
-        raise invalid_parameters(("totp_secret_invalid", "Totp secret must be Base32."))
+        raise invalid_parameters("totp_secret_invalid", "Totp secret must be Base32.")
     now = timestamp()
     factor = {
-        "id": call.store.new_id("auth_factor"),
+        "id": request.store.new_id("auth_factor"),
         "user_id": user["id"],
-        "issuer": text(call.body, "totp_issuer") or _TEAM_NAME,
-        "user": text(call.body, "totp_user") or user["email"],
+        "issuer": text(request.body, "totp_issuer") or _TEAM_NAME,
+        "user": text(request.body, "totp_user") or user["email"],
         "secret": secret or base64.b32encode(secrets.token_bytes(20)).decode(),
         "now": now,
     }
-    row = call.store.write(_INSERT, factor)
-    assert row is not None
+    (row,) = request.store.write(_INSERT, factor)
     challenge = {
         "object": "authentication_challenge",
-        "id": call.store.new_id("auth_challenge"),
+        "id": request.store.new_id("auth_challenge"),
         "authentication_factor_id": factor["id"],
         "created_at": now,
         "updated_at": now,
     }
     enrolled = _present(row)
     enrolled["totp"] |= _secrets(row)
-    return Answer(201, {"authentication_factor": enrolled, "authentication_challenge": challenge})
+    return Response(201, {"authentication_factor": enrolled, "authentication_challenge": challenge})
 
 
-def list_factors(call: Call) -> Answer:
+def list_factors(request: Request) -> Response:
     """GET /user_management/users/{user_id}/auth_factors; without secrets."""
-    user = find_user(call.store, call.params["user_id"])
-    return list_page(call, "auth_factors", [("user_id = ?", [user["id"]])], _present)
+    user = find_user(request.store, request.variables["user_id"])
+    return list_page(request, "auth_factors", [("user_id = ?", [user["id"]])], _present)
 
 
-def delete_factor(call: Call) -> Answer:
-    """DELETE /auth/factors/{id}: 204 (the spec has 200 and 204)."""
-    factor_id = call.params["id"]
-    delete = "DELETE FROM auth_factors WHERE id = :id RETURNING id"
-    if not call.store.write(delete, {"id": factor_id}):
+def get_factor(request: Request) -> Response:
+    """GET /auth/factors/{id}; without secrets."""
+    factor_id = request.variables["id"]
+    row = request.store.one("SELECT * FROM auth_factors WHERE id = ?", factor_id)
+    if row is None:
         raise not_found("Authentication Factor", factor_id)
-    return Answer(204)
+    return Response(200, _present(row))
+
+
+def delete_factor(request: Request) -> Response:
+    """DELETE /auth/factors/{id}: 204 (the spec has 200 and 204)."""
+    factor_id = request.variables["id"]
+    delete = "DELETE FROM auth_factors WHERE id = :id RETURNING id"
+    if not request.store.write(delete, {"id": factor_id}):
+        raise not_found("Authentication Factor", factor_id)
+    return Response(204)
 
 
 def _is_base32(secret: str) -> bool:

@@ -1,26 +1,20 @@
 """Organizations: create, get, list, update, delete, and their domains.
 
 Sources: bodies and codes are those of the WorkOS OpenAPI spec; names need not be unique (its
-field text). The 409 for a domain is recorded in workos-ruby's VCR cassettes. The wording of an
-external id that is taken isn't recorded; it holds "already been assigned", which the public
-import tools for WorkOS look for.
+field text). The 409 for a domain and the 202 of a deletion, whose body is no JSON, are recorded in
+workos-ruby's VCR cassettes. The wording of an external id that is taken isn't recorded; it holds
+"already been assigned", which the public import tools for WorkOS look for.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from workos_sandbox.exchange import (
-    Answer,
-    Call,
-    Refusal,
-    invalid_parameters,
-    not_found,
-)
 from workos_sandbox.paging import list_page
+from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import (
     external_id,
@@ -30,16 +24,20 @@ from workos_sandbox.validation import (
     text,
 )
 
+if TYPE_CHECKING:
+    from workos_sandbox.paging import Filter
+    from workos_sandbox.request import Request
+
 _INSERT = """
 INSERT INTO organizations VALUES (:id, :name, :external_id, :metadata, :stripe_customer_id,
-  :allow_profiles_outside_organization, :created_at, :updated_at)
+  :allow_profiles_outside_organization, :now, :now)
 RETURNING *
 """
 _UPDATE = """
 UPDATE organizations SET name = :name, external_id = :external_id, metadata = :metadata,
   stripe_customer_id = :stripe_customer_id,
   allow_profiles_outside_organization = :allow_profiles_outside_organization,
-  updated_at = :updated_at
+  updated_at = :now
 WHERE id = :id
 RETURNING *
 """
@@ -58,70 +56,76 @@ def find_organization(store: Store, organization_id: str) -> sqlite3.Row:
     return row
 
 
-def create_organization(call: Call) -> Answer:
+def create_organization(request: Request) -> Response:
     """POST /organizations."""
-    now = timestamp()
     organization: dict[str, Any] = {
-        "id": call.store.new_id("org"),
+        "id": request.store.new_id("org"),
+        "name": required_text(request.body, "name"),
         "external_id": None,
         "metadata": "{}",
         "stripe_customer_id": None,
         "allow_profiles_outside_organization": False,
-        "created_at": now,
     }
-    organization["name"] = required_text(call.body, "name")
-    return Answer(201, _save(call, _INSERT, organization))
+    return Response(201, _save(request, _INSERT, organization))
 
 
-def get_organization(call: Call) -> Answer:
+def get_organization(request: Request) -> Response:
     """GET /organizations/{id}."""
-    return Answer(200, _present(call.store, find_organization(call.store, call.params["id"])))
+    row = find_organization(request.store, request.variables["id"])
+    return Response(200, _present(request.store, row))
 
 
-def get_organization_by_external_id(call: Call) -> Answer:
+def get_organization_by_external_id(request: Request) -> Response:
     """GET /organizations/external_id/{external_id}."""
-    wanted = call.params["external_id"]
-    row = call.store.one("SELECT * FROM organizations WHERE external_id = ?", wanted)
+    wanted = request.variables["external_id"]
+    row = request.store.one("SELECT * FROM organizations WHERE external_id = ?", wanted)
     if row is None:
         raise not_found("Organization", wanted)
-    return Answer(200, _present(call.store, row))
+    return Response(200, _present(request.store, row))
 
 
-def list_organizations(call: Call) -> Answer:
-    """GET /organizations, by ``search`` in the name and by ``domains``, comma-joined."""
-    filters: list[tuple[str, list[object]]] = []
-    if search := call.query.get("search"):
+def list_organizations(request: Request) -> Response:
+    """GET /organizations, by ``search`` in the name and by ``domains``, comma-joined.
+
+    Its order is ``normal`` unless another is asked for (spec).
+    """
+    filters: list[Filter] = []
+    if search := request.query.get("search"):
         filters.append(("instr(lower(name), lower(?)) > 0", [search]))
-    if domains := call.query.get("domains"):
+    if domains := request.query.get("domains"):
         wanted: list[object] = [domain.strip().lower() for domain in domains.split(",")]
         marks = ", ".join("?" * len(wanted))
         owners = "SELECT organization_id FROM organization_domains WHERE domain IN"
         filters.append((f"id IN ({owners} ({marks}))", wanted))
-    return list_page(call, "organizations", filters, lambda row: _present(call.store, row))
+
+    def present(row: sqlite3.Row) -> dict[str, Any]:
+        return _present(request.store, row)
+
+    return list_page(request, "organizations", filters, present, default_order="normal")
 
 
-def update_organization(call: Call) -> Answer:
+def update_organization(request: Request) -> Response:
     """PUT /organizations/{id}: what is left out stays; domains that are sent replace the list."""
-    organization = dict(find_organization(call.store, call.params["id"]))
-    if "name" in call.body:
-        organization["name"] = required_text(call.body, "name")
-    if "stripe_customer_id" in call.body:
-        organization["stripe_customer_id"] = text(call.body, "stripe_customer_id")
-    return Answer(200, _save(call, _UPDATE, organization))
+    organization = dict(find_organization(request.store, request.variables["id"]))
+    if "name" in request.body:
+        organization["name"] = required_text(request.body, "name")
+    if "stripe_customer_id" in request.body:
+        organization["stripe_customer_id"] = text(request.body, "stripe_customer_id")
+    return Response(200, _save(request, _UPDATE, organization))
 
 
-def delete_organization(call: Call) -> Answer:
-    """DELETE /organizations/{id}: 200 without a body; its memberships and roles go too."""
-    row = find_organization(call.store, call.params["id"])
-    with call.store.transaction():
-        call.store.write("DELETE FROM roles WHERE organization_id = :id", {"id": row["id"]})
-        call.store.write("DELETE FROM organizations WHERE id = :id", {"id": row["id"]})
-    return Answer(200)
+def delete_organization(request: Request) -> Response:
+    """DELETE /organizations/{id}: its domains, memberships and roles go too."""
+    row = find_organization(request.store, request.variables["id"])
+    with request.store.transaction():
+        request.store.write("DELETE FROM roles WHERE organization_id = :id", {"id": row["id"]})
+        request.store.write("DELETE FROM organizations WHERE id = :id", {"id": row["id"]})
+    return Response(202, b"Accepted", {"Content-Type": "text/plain; charset=utf-8"})
 
 
-def _save(call: Call, statement: str, organization: dict[str, Any]) -> dict[str, Any]:
+def _save(request: Request, statement: str, organization: dict[str, Any]) -> dict[str, Any]:
     """Write the organization with the fields of the body; returns the API object."""
-    body = call.body
+    body, store = request.body, request.store
     if "external_id" in body:
         organization["external_id"] = external_id(body)
     outside = flag(body, "allow_profiles_outside_organization")
@@ -129,28 +133,29 @@ def _save(call: Call, statement: str, organization: dict[str, Any]) -> dict[str,
         organization["allow_profiles_outside_organization"] = outside
     metadata = merge_metadata(msgspec.json.decode(organization["metadata"]), body)
     organization["metadata"] = msgspec.json.encode(metadata).decode()
-    organization["updated_at"] = timestamp()
+    organization["now"] = timestamp()
     domains = _read_domains(body)
-    with call.store.transaction():
+    with store.transaction():
         try:
-            row = call.store.write(statement, organization)
+            (row,) = store.write(statement, organization)
         except sqlite3.IntegrityError:
-            raise _clash(call.store, organization) from None
+            raise _clash(request, organization) from None
         if domains is not None:
-            _replace_domains(call.store, organization["id"], domains)
-    assert row is not None
-    return _present(call.store, row)
+            _replace_domains(store, organization["id"], domains)
+    return _present(store, row)
 
 
-def _clash(store: Store, organization: dict[str, Any]) -> Refusal:
-    taken = store.one(
+def _clash(request: Request, organization: dict[str, Any]) -> ErrorResponse:
+    taken = request.store.one(
         "SELECT 1 FROM organizations WHERE id != ? AND external_id = ?",
         organization["id"],
         organization["external_id"],
     )
-    field = "external_id" if taken else "stripe_customer_id"
+    field, code = "stripe_customer_id", "stripe_customer_id_already_used"
+    if taken:
+        field, code = "external_id", request.environment.settings.external_id_taken
     message = f"This {field} has already been assigned to another organization."
-    return Refusal(400, message, f"{field}_already_used")
+    return ErrorResponse(400, message, code)
 
 
 def _read_domains(body: dict[str, Any]) -> dict[str, str] | None:
@@ -165,7 +170,7 @@ def _read_domains(body: dict[str, Any]) -> dict[str, str] | None:
         return None
     if not isinstance(items, list) or not all(_is_domain(item) for item in items):
         message = "Domain data must be a list of domains, each with a state pending or verified."
-        raise invalid_parameters(("domain_data_invalid", message))
+        raise invalid_parameters("domain_data_invalid", message)
     return {item["domain"].strip().lower(): item["state"] for item in items}
 
 
@@ -177,45 +182,31 @@ def _is_domain(item: object) -> bool:
 
 
 def _replace_domains(store: Store, organization_id: str, domains: dict[str, str]) -> None:
-    store.write(
-        "DELETE FROM organization_domains WHERE organization_id = :id", {"id": organization_id}
-    )
+    owner = {"organization_id": organization_id, "now": timestamp()}
+    store.write("DELETE FROM organization_domains WHERE organization_id = :organization_id", owner)
     for domain, state in domains.items():
+        row = owner | {"id": store.new_id("org_domain"), "domain": domain, "state": state}
         try:
-            store.write(
-                _INSERT_DOMAIN,
-                {
-                    "id": store.new_id("org_domain"),
-                    "organization_id": organization_id,
-                    "domain": domain,
-                    "state": state,
-                    "now": timestamp(),
-                },
-            )
+            store.write(_INSERT_DOMAIN, row)
         except sqlite3.IntegrityError:
             message = f"An Organization with the domain {domain} already exists."
-            raise Refusal(409, message) from None
+            raise ErrorResponse(409, message) from None
 
 
 def _present(store: Store, row: sqlite3.Row) -> dict[str, Any]:
-    domains = store.all(
-        "SELECT * FROM organization_domains WHERE organization_id = ? ORDER BY id", [row["id"]]
-    )
+    domains = "SELECT * FROM organization_domains WHERE organization_id = ? ORDER BY id"
+    stripe = row["stripe_customer_id"]
     return {
         "object": "organization",
         "id": row["id"],
         "name": row["name"],
         "external_id": row["external_id"],
         "metadata": msgspec.Raw(row["metadata"].encode()),
-        "stripe_customer_id": row["stripe_customer_id"],
+        **({} if stripe is None else {"stripe_customer_id": stripe}),  # not nullable (spec)
         "allow_profiles_outside_organization": bool(row["allow_profiles_outside_organization"]),
         "domains": [
-            {
-                "object": "organization_domain",
-                "verification_strategy": "manual",
-                **dict(domain),
-            }
-            for domain in domains
+            {"object": "organization_domain", "verification_strategy": "manual", **dict(domain)}
+            for domain in store.all(domains, [row["id"]])
         ],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],

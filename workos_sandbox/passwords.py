@@ -13,8 +13,8 @@ import hashlib
 import secrets
 from typing import Any
 
-from workos_sandbox.exchange import Refusal, invalid_parameters
 from workos_sandbox.password_hashes import HASH_TYPES, is_well_formed
+from workos_sandbox.response import ErrorResponse, invalid_parameters
 from workos_sandbox.validation import text
 
 _MINIMUM_LENGTH = 10
@@ -27,8 +27,8 @@ def read_password(body: dict[str, Any]) -> dict[str, str | None]:
     A plaintext password is kept as a scrypt hash, in the format in which WorkOS takes one.
 
     Raises:
-        Refusal: The fields exclude one another, the password is too weak, or the hash isn't of
-            its type's format.
+        ErrorResponse: The fields exclude one another, the password is too weak, or the hash isn't
+            of its type's format.
     """
     password = text(body, "password")
     password_hash = text(body, "password_hash")
@@ -39,7 +39,7 @@ def read_password(body: dict[str, Any]) -> dict[str, str | None]:
     if password is not None and hash_type is not None:
         raise _exclusive("password_and_password_hash_type_provided", "password_hash_type")
     if salt_position is not None and password_hash is None:
-        raise Refusal(
+        raise ErrorResponse(
             400,
             "A password_salt_position needs a password_hash.",
             "password_salt_position_requires_password_hash",
@@ -63,29 +63,27 @@ def _columns(
     }
 
 
-def _exclusive(code: str, other: str) -> Refusal:
-    return Refusal(400, f"A password and a {other} exclude each other.", code)
+def _exclusive(code: str, other: str) -> ErrorResponse:
+    return ErrorResponse(400, f"A password and a {other} exclude each other.", code)
 
 
 def _check_hash(password_hash: str | None, hash_type: str | None, position: str | None) -> None:
     if password_hash is None:
         raise invalid_parameters(
-            ("password_hash_string_required", "Password hash must be a non-empty string.")
+            "password_hash_string_required", "Password hash must be a non-empty string."
         )
     if hash_type not in HASH_TYPES:
         choices = ", ".join(sorted(HASH_TYPES))
         raise invalid_parameters(
-            ("password_hash_type_invalid", f"Password hash type must be one of {choices}.")
+            "password_hash_type_invalid", f"Password hash type must be one of {choices}."
         )
     if position is not None and (hash_type != "ssha256" or position not in ("prefix", "suffix")):
         raise invalid_parameters(
-            (
-                "password_salt_position_invalid",
-                "Password salt position must be prefix or suffix, and goes with ssha256 only.",
-            )
+            "password_salt_position_invalid",
+            "Password salt position must be prefix or suffix, and goes with ssha256 only.",
         )
     if not is_well_formed(hash_type, password_hash):
-        raise Refusal(
+        raise ErrorResponse(
             400, f"The password hash is no valid {hash_type} hash.", "invalid_password_hash"
         )
 
@@ -109,7 +107,7 @@ def _check_policy(password: str) -> None:
             }
         )
     if errors:
-        raise Refusal(
+        raise ErrorResponse(
             400,
             "Password does not meet strength requirements.",
             "password_strength_error",

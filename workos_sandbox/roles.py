@@ -1,8 +1,9 @@
-"""Roles of the environment and of organizations: create, get, list.
+"""Roles of the environment and of organizations: create, get, list, update, permissions.
 
 Source: WorkOS OpenAPI spec: slugs are at most 48 lower-case letters, digits, ``-`` and ``_``, those
 of an organization begin with ``org-`` and are made up from the name if left out; a list for an
-organization holds the environment's roles as well. Permissions aren't kept: the list is empty.
+organization holds the environment's roles as well. Which error an unknown permission of a role
+is, the spec doesn't say; here it is the 404 of the permission.
 """
 
 from __future__ import annotations
@@ -10,28 +11,38 @@ from __future__ import annotations
 import re
 import secrets
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from workos_sandbox.exchange import (
-    Answer,
-    Call,
-    Refusal,
-    invalid_parameters,
-    not_found,
-)
+import msgspec
+
 from workos_sandbox.organizations import find_organization
-from workos_sandbox.store import ENVIRONMENT, Store, timestamp
-from workos_sandbox.validation import required_text, text
+from workos_sandbox.permissions import find_permission
+from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
+from workos_sandbox.store import Store, timestamp
+from workos_sandbox.validation import required_text, slug_fields, text
 
+if TYPE_CHECKING:
+    from workos_sandbox.request import Request
+
+_ENVIRONMENT = ""  # organization_id of a role that belongs to no organization
 _SLUG = re.compile(r"[a-z0-9_-]{1,48}")
-_NAME_LENGTH = 48
-_DESCRIPTION_LENGTH = 150
+_ADD = """
+INSERT OR IGNORE INTO roles
+VALUES (:id, '', :slug, :name, NULL, 'organization', '[]', :now, :now)
+"""
 _INSERT = """
 INSERT INTO roles VALUES (
-  :id, :organization_id, :slug, :name, :description, :resource_type_slug, :now, :now)
+  :id, :organization_id, :slug, :name, :description, :resource_type_slug, '[]', :now, :now)
 RETURNING *
 """
-_OF_ORGANIZATION = "SELECT * FROM roles WHERE organization_id IN ('', ?) "
+_UPDATE = """
+UPDATE roles SET name = :name, description = :description, permissions = :permissions,
+  updated_at = :now
+WHERE id = :id
+RETURNING *
+"""
+_APPLYING = "SELECT * FROM roles WHERE organization_id IN ('', ?) "
+_OWN = "SELECT * FROM roles WHERE organization_id = ? AND slug = ?"
 
 
 def is_role_slug(slug: str) -> bool:
@@ -41,81 +52,107 @@ def is_role_slug(slug: str) -> bool:
 
 def role_exists(store: Store, organization_id: str, slug: str) -> bool:
     """Whether a member of the organization can have this role."""
-    return store.one(_OF_ORGANIZATION + "AND slug = ?", organization_id, slug) is not None
+    return store.one(_APPLYING + "AND slug = ?", organization_id, slug) is not None
 
 
-def create_environment_role(call: Call) -> Answer:
+def add_environment_role(store: Store, slug: str) -> None:
+    """Add an environment role, named after its slug, unless there is one."""
+    name = slug.replace("-", " ").title()
+    values = {"id": store.new_id("role"), "slug": slug, "name": name, "now": timestamp()}
+    store.write(_ADD, values)
+
+
+def create_environment_role(request: Request) -> Response:
     """POST /authorization/roles."""
-    slug = required_text(call.body, "slug")
-    return _create(call, ENVIRONMENT, slug, "role_slug_conflict")
+    return _create(request, required_text(request.body, "slug"), "role_slug_conflict")
 
 
-def create_organization_role(call: Call) -> Answer:
+def create_organization_role(request: Request) -> Response:
     """POST /authorization/organizations/{organization_id}/roles."""
-    organization_id = find_organization(call.store, call.params["organization_id"])["id"]
-    slug = text(call.body, "slug") or _slug_of(required_text(call.body, "name"))
+    slug = text(request.body, "slug") or _slug_of(required_text(request.body, "name"))
     if not slug.startswith("org-"):
-        raise invalid_parameters(("slug_invalid", "The slug must begin with 'org-'."))
-    return _create(call, organization_id, slug, "organization_role_slug_conflict")
+        raise invalid_parameters("slug_invalid", "The slug must begin with 'org-'.")
+    return _create(request, slug, "organization_role_slug_conflict")
 
 
-def get_environment_role(call: Call) -> Answer:
-    """GET /authorization/roles/{slug}."""
-    return _get(call, ENVIRONMENT)
+def list_roles(request: Request) -> Response:
+    """GET …/roles: all that apply, without pages (spec)."""
+    rows = request.store.all(_APPLYING + "ORDER BY id", [_owner(request)])
+    return Response(200, {"object": "list", "data": [_present(row) for row in rows]})
 
 
-def get_organization_role(call: Call) -> Answer:
-    """GET /authorization/organizations/{organization_id}/roles/{slug}."""
-    return _get(call, find_organization(call.store, call.params["organization_id"])["id"])
+def get_role(request: Request) -> Response:
+    """GET …/roles/{slug}: one that applies (spec)."""
+    return Response(200, _present(_find(request, _APPLYING + "AND slug = ?")))
 
 
-def list_environment_roles(call: Call) -> Answer:
-    """GET /authorization/roles: all of them, without pages (spec)."""
-    return _list(call.store, ENVIRONMENT)
+def update_role(request: Request) -> Response:
+    """PATCH …/roles/{slug}: name and description; what is left out stays."""
+    role = dict(_find(request, _OWN))
+    return _update(request, role | slug_fields(role | request.body))
 
 
-def list_organization_roles(call: Call) -> Answer:
-    """GET /authorization/organizations/{organization_id}/roles: the environment's and its own."""
-    organization = find_organization(call.store, call.params["organization_id"])
-    return _list(call.store, organization["id"])
+def set_permissions(request: Request) -> Response:
+    """PUT …/roles/{slug}/permissions: these and no others."""
+    slugs = request.body.get("permissions")
+    if not isinstance(slugs, list) or not all(isinstance(slug, str) for slug in slugs):
+        message = "Permissions must be a list of strings."
+        raise invalid_parameters("permissions_array_required", message)
+    return _give(request, _find(request, _OWN), slugs)
 
 
-def _create(call: Call, organization_id: str, slug: str, conflict: str) -> Answer:
-    name, description = required_text(call.body, "name"), text(call.body, "description")
+def add_permission(request: Request) -> Response:
+    """POST …/roles/{slug}/permissions: one more; nothing happens if it is there (spec)."""
+    role = _find(request, _OWN)
+    has = msgspec.json.decode(role["permissions"])
+    return _give(request, role, [*has, required_text(request.body, "slug")])
+
+
+def _owner(request: Request) -> str:
+    """The organization of the path, which must be there; the environment if it has none."""
+    organization_id = request.variables.get("organization_id", _ENVIRONMENT)
+    if organization_id != _ENVIRONMENT:
+        find_organization(request.store, organization_id)
+    return organization_id
+
+
+def _create(request: Request, slug: str, conflict: str) -> Response:
     if not is_role_slug(slug):
         message = "The slug must be 1 to 48 lower-case letters, digits, hyphens and underscores."
-        raise invalid_parameters(("slug_invalid", message))
-    if len(name) > _NAME_LENGTH or len(description or "") > _DESCRIPTION_LENGTH:
-        message = "The name has at most 48, the description at most 150 characters."
-        raise invalid_parameters(("name_or_description_too_long", message))
-    role = {
-        "id": call.store.new_id("role"),
-        "organization_id": organization_id,
+        raise invalid_parameters("slug_invalid", message)
+    role = slug_fields(request.body) | {
+        "id": request.store.new_id("role"),
+        "organization_id": _owner(request),
         "slug": slug,
-        "name": name,
-        "description": description,
-        "resource_type_slug": text(call.body, "resource_type_slug") or "organization",
         "now": timestamp(),
     }
     try:
-        row = call.store.write(_INSERT, role)
+        (row,) = request.store.write(_INSERT, role)
     except sqlite3.IntegrityError:
-        raise Refusal(409, f"A role with the slug '{slug}' already exists.", conflict) from None
-    assert row is not None
-    return Answer(201, _present(row))
+        raise ErrorResponse(
+            409, f"A role with the slug '{slug}' already exists.", conflict
+        ) from None
+    return Response(201, _present(row))
 
 
-def _get(call: Call, organization_id: str) -> Answer:
-    slug = call.params["slug"]
-    row = call.store.one(_OF_ORGANIZATION + "AND slug = ?", organization_id, slug)
+def _find(request: Request, query: str) -> sqlite3.Row:
+    slug = request.variables["slug"]
+    row = request.store.one(query, _owner(request), slug)
     if row is None:
         raise not_found("Role", slug)
-    return Answer(200, _present(row))
+    return row
 
 
-def _list(store: Store, organization_id: str) -> Answer:
-    rows = store.all(_OF_ORGANIZATION + "ORDER BY id", [organization_id])
-    return Answer(200, {"object": "list", "data": [_present(row) for row in rows]})
+def _give(request: Request, role: sqlite3.Row, slugs: list[str]) -> Response:
+    for slug in slugs:
+        find_permission(request.store, slug)
+    permissions = msgspec.json.encode(list(dict.fromkeys(slugs))).decode()
+    return _update(request, dict(role) | {"permissions": permissions})
+
+
+def _update(request: Request, role: dict[str, Any]) -> Response:
+    (row,) = request.store.write(_UPDATE, role | {"now": timestamp()})
+    return Response(200, _present(row))
 
 
 def _slug_of(name: str) -> str:
@@ -132,7 +169,7 @@ def _present(row: sqlite3.Row) -> dict[str, Any]:
         "description": row["description"],
         "type": "OrganizationRole" if row["organization_id"] else "EnvironmentRole",
         "resource_type_slug": row["resource_type_slug"],
-        "permissions": [],
+        "permissions": msgspec.Raw(row["permissions"].encode()),
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
     }

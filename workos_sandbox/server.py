@@ -1,34 +1,35 @@
-"""The HTTP server: key, budgets, faults, handler, answer."""
+"""The HTTP server: key, limits, faults, handler, response."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sqlite3
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl
 
 import msgspec
 from aiohttp import web
 
-from workos_sandbox import control
+from workos_sandbox import outside_changes, remote_control
+from workos_sandbox.endpoints import Endpoint, find_endpoint
+from workos_sandbox.environment import DEFAULT_API_KEY, Environment, EnvironmentSettings
 from workos_sandbox.exceptions import SandboxError
-from workos_sandbox.exchange import Call, Refusal, rate_limited, unauthorized
-from workos_sandbox.faults import Action, FaultInjector, Faults
-from workos_sandbox.limits import NO_LIMITS, Limits, RateBudgets, is_write
-from workos_sandbox.request_log import LoggedRequest
-from workos_sandbox.responses import refuse, respond, send_fault
-from workos_sandbox.roles import is_role_slug
-from workos_sandbox.routes import Route, match
-from workos_sandbox.stats import Stats
+from workos_sandbox.faults import Faults
+from workos_sandbox.limits import NO_LIMITS, Limits, is_write
+from workos_sandbox.request import RecordedRequest, Request
+from workos_sandbox.response import ErrorResponse, rate_limited, unauthorized
+from workos_sandbox.roles import add_environment_role, is_role_slug
 from workos_sandbox.store import Store
+from workos_sandbox.wire import http_response, send_fault
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
-DEFAULT_API_KEY = "sk_test_sandbox"
+    from workos_sandbox.faults import Action
 
 _BUILT_IN_ROLES = ("admin", "member")
 _SHUTDOWN_SECONDS = 2.0
@@ -36,7 +37,7 @@ _SHUTDOWN_SECONDS = 2.0
 logger = logging.getLogger(__name__)
 
 
-class Sandbox:
+class Sandbox(Environment):
     """A WorkOS of one's own on a loopback port, kept in a SQLite file.
 
     ::
@@ -49,18 +50,17 @@ class Sandbox:
         host: A loopback address or ``localhost``.
         port: TCP port; 0 picks a free one.
         api_key: The key that requests must carry.
-        limits: Rate budgets; none by default. ``Limits()`` is what WorkOS publishes.
+        limits: Rate limits; none by default. ``Limits()`` is what WorkOS publishes.
         faults: Faults; none by default.
+        settings: How the environment is set up.
         roles: Slugs of environment roles to have beside ``admin`` and ``member``.
-        multiple_roles: Whether a membership may have several roles.
         record_requests: Whether to keep all requests, secrets included: for tests.
 
     Attributes:
+        path: The SQLite file.
         base_url: Where it listens, while it does.
         api_key: The key.
-        stats: Counts of requests.
         requests: The requests kept, in order of arrival.
-        store: The open file, while it is.
     """
 
     def __init__(
@@ -72,11 +72,12 @@ class Sandbox:
         api_key: str = DEFAULT_API_KEY,
         limits: Limits = NO_LIMITS,
         faults: Faults = Faults(),  # noqa: B008 - frozen
+        settings: EnvironmentSettings = EnvironmentSettings(),  # noqa: B008 - frozen
         roles: Sequence[str] = (),
-        multiple_roles: bool = True,
         record_requests: bool = False,
     ) -> None:
-        if not control.is_loopback(host):
+        super().__init__(settings, limits, faults)
+        if not remote_control.is_loopback(host):
             raise SandboxError(
                 f"the sandbox listens on loopback only, not on {host!r}: give 127.0.0.1, ::1 or "
                 "localhost"
@@ -87,37 +88,14 @@ class Sandbox:
                     f"{slug!r} is no role slug: expected 1 to 48 lower-case letters, digits, "
                     "hyphens and underscores"
                 )
+        self.path = Path(path)
         self.api_key = api_key
         self.base_url = ""
-        self.stats = Stats()
-        self.requests: list[LoggedRequest] = []
-        self.store: Store
-        self._path = path
+        self.requests: list[RecordedRequest] = []
         self._address = (host, port)
         self._roles = (*_BUILT_IN_ROLES, *roles)
-        self._multiple_roles = multiple_roles
         self._record_requests = record_requests
         self._authorization = f"Bearer {api_key}"
-        self._budgets = RateBudgets(limits)
-        self._injector = FaultInjector(faults)
-
-    @property
-    def limits(self) -> Limits:
-        """The rate budgets; setting them empties their windows."""
-        return self._budgets.limits
-
-    @limits.setter
-    def limits(self, limits: Limits) -> None:
-        self._budgets = RateBudgets(limits)
-
-    @property
-    def faults(self) -> Faults:
-        """The faults; setting them restarts their script and their random numbers."""
-        return self._injector.faults
-
-    @faults.setter
-    def faults(self, faults: Faults) -> None:
-        self._injector = FaultInjector(faults)
 
     async def __aenter__(self) -> Self:
         """Open the file and listen.
@@ -125,10 +103,10 @@ class Sandbox:
         Raises:
             SandboxError: The file is in use or no sandbox file, or the port is taken.
         """
-        self.store = Store(self._path)
+        self.store = Store(self.path)
         try:
             for slug in self._roles:
-                self.store.add_role(slug)
+                add_environment_role(self.store, slug)
             await self._listen()
         except BaseException:
             self.store.close()
@@ -148,8 +126,32 @@ class Sandbox:
         finally:
             self.store.close()
 
+    def sign_up(self, **fields: Any) -> dict[str, Any]:
+        """Somebody makes a user of her own: see :func:`.outside_changes.sign_up`."""
+        return self._in_its_thread(lambda: outside_changes.sign_up(self, fields))
+
+    def edit_user(self, user_id: str, **fields: Any) -> dict[str, Any]:
+        """An administrator edits a user: see :func:`.outside_changes.edit_user`."""
+        return self._in_its_thread(lambda: outside_changes.edit_user(self, user_id, fields))
+
+    def edit_membership(self, membership_id: str, **fields: Any) -> dict[str, Any]:
+        """Set what the API doesn't: see :func:`.outside_changes.edit_membership`."""
+        edit = outside_changes.edit_membership
+        return self._in_its_thread(lambda: edit(self, membership_id, fields))
+
+    def _in_its_thread(self, change: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Call it where the open file may be used, from whichever thread."""
+        if threading.get_ident() == self._thread:
+            return change()
+
+        async def call() -> dict[str, Any]:
+            return change()
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result()
+
     async def _listen(self) -> None:
         host, port = self._address
+        self._thread = threading.get_ident()
         self._loop = asyncio.get_running_loop()
         self._closing = asyncio.Event()
         self._runner = web.ServerRunner(
@@ -172,76 +174,73 @@ class Sandbox:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         path, _, query = request.raw_path.partition("?")
-        if path.startswith(control.PREFIX):
-            return self._control(request, path, body)
-        route, params = match(request.method, path)
-        logged = self._log(request, body)
+        endpoint, variables = find_endpoint(request.method, path)
+        if path.startswith(remote_control.PREFIX):
+            return self._handle(endpoint, variables, query, body, host=request.host)
+        recorded = self._record(request, body)
         try:
             self._admit(request, path)
-        except Refusal as refusal:
-            self._count(route, logged, str(refusal.answer.status))
-            return refuse(refusal)
-        action = self._injector.draw(request.method, path, query, body)
-        delay = self._injector.latency() / 2
+        except ErrorResponse as error:
+            self._count(endpoint, recorded, str(error.response.status))
+            return http_response(error.response)
+        action = self.fault_injector.draw(request.method, path, query, body)
+        delay = self.fault_injector.latency() / 2
         if delay:
             await asyncio.sleep(delay)
         response = None
         if action is None or action.has_effect:
-            response = self._handle(route, params, query, body)
+            response = self._handle(endpoint, variables, query, body)
         if delay:
             await asyncio.sleep(delay)
         if action is not None:
-            self._count(route, logged, _outcome(action, response))
+            self._count(endpoint, recorded, _outcome(action, response))
             return await send_fault(request, action, response, self._closing)
         assert response is not None
-        self._count(route, logged, str(response.status))
+        self._count(endpoint, recorded, str(response.status))
         return response
 
-    def _log(self, request: web.BaseRequest, body: bytes) -> LoggedRequest | None:
+    def _record(self, request: web.BaseRequest, body: bytes) -> RecordedRequest | None:
         if not self._record_requests:
             return None
-        self.requests.append(LoggedRequest(request.method, request.raw_path, body))
+        self.requests.append(RecordedRequest(request.method, request.raw_path, body))
         return self.requests[-1]
 
-    def _count(self, route: Route, logged: LoggedRequest | None, outcome: str) -> None:
-        self.stats.answered(f"{route.method} {route.template}", outcome)
-        if logged:
-            logged.outcome = outcome
-
-    def _control(self, request: web.BaseRequest, path: str, body: bytes) -> web.Response:
-        try:
-            return respond(control.answer_control(self, request.method, path, request.host, body))
-        except Refusal as refusal:
-            return refuse(refusal)
+    def _count(self, endpoint: Endpoint, recorded: RecordedRequest | None, outcome: str) -> None:
+        self.counts.answered(f"{endpoint.method} {endpoint.path}", outcome)
+        if recorded:
+            recorded.outcome = outcome
 
     def _admit(self, request: web.BaseRequest, path: str) -> None:
-        """Check the key, then the budgets; raises a 401 or 429."""
+        """Check the key, then the limits; raises a 401 or 429."""
         now = self._loop.time()
         if is_write(request.method, path):
-            self.stats.write_arrived(now)
+            self.counts.write_arrived(now)
         if request.headers.get("Authorization") != self._authorization:
             raise unauthorized()
-        retry_after = self._budgets.refuse(request.method, path, now)
+        retry_after = self.budgets.refuse(request.method, path, now)
         if retry_after is not None:
             raise rate_limited(retry_after)
 
     def _handle(
-        self, route: Route, params: dict[str, str], query: str, body: bytes
+        self,
+        endpoint: Endpoint,
+        variables: dict[str, str],
+        query: str,
+        body: bytes,
+        *,
+        host: str | None = None,
     ) -> web.Response:
         try:
-            call = Call(
-                store=self.store,
-                params=params,
-                query=dict(parse_qsl(query)),
-                body=_decode(body) if body else {},
-                multiple_roles=self._multiple_roles,
-            )
-            return respond(route.handler(call))
-        except Refusal as refusal:
-            return refuse(refusal)
+            if host is not None:
+                remote_control.check_host(host)
+            decoded = _decode(body) if body else {}
+            request = Request(self, variables, dict(parse_qsl(query)), decoded)
+            return http_response(endpoint.handler(request))
+        except ErrorResponse as error:
+            return http_response(error.response)
         except sqlite3.OperationalError as error:  # disk full, another program's lock
-            logger.error("sandbox file %s: %s", self._path, error)  # noqa: TRY400 - a line will do
-            return refuse(Refusal(500, "Internal Server Error"))
+            logger.error("sandbox file %s: %s", self.path, error)  # noqa: TRY400 - a line will do
+            return http_response(ErrorResponse(500, "Internal Server Error").response)
 
 
 def _outcome(action: Action, response: web.Response | None) -> str:
@@ -256,4 +255,4 @@ def _decode(body: bytes) -> dict[str, Any]:
         return msgspec.json.decode(body, type=dict[str, Any])
     except msgspec.MsgspecError:
         message = "The request body is not a JSON object."
-        raise Refusal(400, message, "invalid_request_body") from None
+        raise ErrorResponse(400, message, "invalid_request_body") from None

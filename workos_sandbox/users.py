@@ -4,21 +4,23 @@ Sources: bodies and codes are those of the WorkOS OpenAPI spec. A duplicate on c
 as live WorkOS does (recorded in workos/emulate pull request 108): 400 ``user_creation_error``
 with one entry in ``errors`` for each clash. On update the codes stand at the top level (spec).
 What a recorded answer doesn't show is the sub-code of a malformed email on create; it is
-``invalid_email`` here, the spec's code on update. The spec's ``email_change_not_allowed`` and
-``user_deletion_not_allowed`` concern users that a directory manages, which the sandbox hasn't.
+``invalid_email`` here, the spec's code on update. Radar's codes are those of the workos package
+(10.8.0), which documents a 403 on create; the status of ``ip_address_required`` and the wordings
+are written nowhere. The spec's ``email_change_not_allowed`` and ``user_deletion_not_allowed``
+concern users that a directory manages, which the sandbox hasn't.
 """
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from workos_sandbox.exchange import Answer, Call, Refusal, not_found
 from workos_sandbox.paging import list_page
 from workos_sandbox.passwords import read_password
+from workos_sandbox.response import ErrorResponse, Response, not_found
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import (
     external_id,
@@ -29,18 +31,19 @@ from workos_sandbox.validation import (
     text,
 )
 
-_EMAIL_TAKEN = {"code": "email_not_available", "message": "This email is not available."}
-_EXTERNAL_ID_TAKEN = {
-    "code": "external_id_already_used",
-    "message": "This external_id has already been assigned to another user.",
-}
-_MALFORMED_EMAIL = {"code": "invalid_email", "message": "This email is not valid."}
+if TYPE_CHECKING:
+    from workos_sandbox.environment import Environment
+    from workos_sandbox.paging import Filter
+    from workos_sandbox.request import Request
+
+_EMAIL_TAKEN = ("This email is not available.", "email_not_available")
+_MALFORMED_EMAIL = ("This email is not valid.", "invalid_email")
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 _INSERT = """
 INSERT INTO users VALUES (
-  :id, :email, :external_id, :first_name, :last_name, :name, :email_verified, :locale, :metadata,
-  :password_hash, :password_hash_type, :password_salt_position, :created_at, :updated_at)
+  :id, :email, :external_id, :first_name, :last_name, :name, :email_verified, NULL, :metadata,
+  :password_hash, :password_hash_type, :password_salt_position, NULL, :now, :now)
 RETURNING *
 """
 _UPDATE = """
@@ -48,22 +51,13 @@ UPDATE users SET email = :email, external_id = :external_id, first_name = :first
   last_name = :last_name, name = :name, email_verified = :email_verified, locale = :locale,
   metadata = :metadata, password_hash = :password_hash,
   password_hash_type = :password_hash_type, password_salt_position = :password_salt_position,
-  updated_at = :updated_at
+  updated_at = :now
 WHERE id = :id
 RETURNING *
 """
-_NO_VALUES = dict.fromkeys(
-    (
-        "external_id",
-        "first_name",
-        "last_name",
-        "name",
-        "locale",
-        "password_hash",
-        "password_hash_type",
-        "password_salt_position",
-    )
-)
+_TEXTS = ("first_name", "last_name", "name")
+_PASSWORD_COLUMNS = ("password_hash", "password_hash_type", "password_salt_position")
+_NO_VALUES = dict.fromkeys(("external_id", *_TEXTS, *_PASSWORD_COLUMNS))
 
 
 def present_user(row: sqlite3.Row) -> dict[str, Any]:
@@ -79,7 +73,7 @@ def present_user(row: sqlite3.Row) -> dict[str, Any]:
         "profile_picture_url": None,
         "external_id": row["external_id"],
         "metadata": msgspec.Raw(row["metadata"].encode()),
-        "last_sign_in_at": None,
+        "last_sign_in_at": row["last_sign_in_at"],
         "locale": row["locale"],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],
@@ -94,103 +88,110 @@ def find_user(store: Store, user_id: str) -> sqlite3.Row:
     return row
 
 
-def create_user(call: Call) -> Answer:
+def create_user(request: Request) -> Response:
     """POST /user_management/users."""
-    email = normalize_email(call.body.get("email"))
-    columns = _read_columns(call.body)
-    metadata = merge_metadata({}, call.body)
+    settings, body = request.environment.settings, request.body
+    email = normalize_email(body.get("email"))
+    if settings.ip_address_required and not text(body, "ip_address"):
+        raise ErrorResponse(400, "An ip_address is required.", "ip_address_required")
+    if denied := settings.radar_denies.get(email):
+        raise ErrorResponse(403, "Radar denied this request.", denied)
+    return Response(201, present_user(add_user(request.environment, body)))
+
+
+def add_user(environment: Environment, body: dict[str, Any]) -> sqlite3.Row:
+    """A new user with the fields of a body."""
+    email = normalize_email(body.get("email"))
+    user = _NO_VALUES | {"email_verified": False} | _read_columns(body)
+    user["metadata"] = _encode(merge_metadata({}, body))
     if not is_email(email):
         raise _creation_error(_MALFORMED_EMAIL)
-    now = timestamp()
-    user = _NO_VALUES | {"email_verified": False} | columns
-    user |= {
-        "id": call.store.new_id("user"),
-        "email": email,
-        "metadata": _encode(metadata),
-        "created_at": now,
-        "updated_at": now,
-    }
+    user |= {"id": environment.store.new_id("user"), "email": email, "now": timestamp()}
     try:
-        row = call.store.write(_INSERT, user)
+        (row,) = environment.store.write(_INSERT, user)
     except sqlite3.IntegrityError:
-        raise _creation_error(*_clashes(call.store, user)) from None
-    assert row is not None
-    return Answer(201, present_user(row))
+        raise _creation_error(*_clashes(environment, user)) from None
+    return row
 
 
-def get_user(call: Call) -> Answer:
+def get_user(request: Request) -> Response:
     """GET /user_management/users/{id}."""
-    return Answer(200, present_user(find_user(call.store, call.params["id"])))
+    return Response(200, present_user(find_user(request.store, request.variables["id"])))
 
 
-def get_user_by_external_id(call: Call) -> Answer:
+def get_user_by_external_id(request: Request) -> Response:
     """GET /user_management/users/external_id/{external_id}."""
-    wanted = call.params["external_id"]
-    row = call.store.one("SELECT * FROM users WHERE external_id = ?", wanted)
+    wanted = request.variables["external_id"]
+    row = request.store.one("SELECT * FROM users WHERE external_id = ?", wanted)
     if row is None:
         raise not_found("User", wanted)
-    return Answer(200, present_user(row))
+    return Response(200, present_user(row))
 
 
-def list_users(call: Call) -> Answer:
+def list_users(request: Request) -> Response:
     """GET /user_management/users, by ``email`` and ``organization_id`` (or ``organization``)."""
-    filters: list[tuple[str, list[object]]] = []
-    if email := call.query.get("email"):
+    filters: list[Filter] = []
+    if email := request.query.get("email"):
         filters.append(("email = ?", [email.strip().lower()]))
-    organization_id = call.query.get("organization_id") or call.query.get("organization")
-    if organization_id:
-        members = "SELECT user_id FROM memberships WHERE organization_id = ?"
-        filters.append((f"id IN ({members})", [organization_id]))
-    return list_page(call, "users", filters, present_user)
+    organization_id = request.query.get("organization_id") or request.query.get("organization")
+    if not organization_id:
+        return list_page(request, "users", filters, present_user)
+    filters.append(("organization_id = ?", [organization_id]))
+    return list_page(
+        request,
+        "memberships JOIN users ON users.id = memberships.user_id",
+        filters,
+        present_user,
+        columns="users.*",
+        key="user_id",
+    )
 
 
-def update_user(call: Call) -> Answer:
-    """PUT /user_management/users/{id}: what is left out stays.
+def update_user(request: Request) -> Response:
+    """PUT /user_management/users/{id}: what is left out stays."""
+    row = change_user(request.environment, request.variables["id"], request.body)
+    return Response(200, present_user(row))
 
-    Another email makes the address unverified, unless the request says otherwise (WorkOS docs).
+
+def change_user(environment: Environment, user_id: str, body: dict[str, Any]) -> sqlite3.Row:
+    """Set the fields of a body.
+
+    Another email makes the address unverified, unless the body says otherwise (WorkOS docs).
     """
-    row = find_user(call.store, call.params["id"])
-    user = dict(row) | _read_columns(call.body)
-    if call.body.get("email") is not None:
-        user["email"] = normalize_email(call.body["email"])
+    row = find_user(environment.store, user_id)
+    user = dict(row) | _read_columns(body)
+    if "locale" in body:
+        user["locale"] = text(body, "locale")
+        if user["locale"] and not _LOCALE.fullmatch(user["locale"]):
+            raise ErrorResponse(400, "The locale is not valid.", "invalid_locale")
+    if body.get("email") is not None:
+        user["email"] = normalize_email(body["email"])
         if not is_email(user["email"]):
-            raise Refusal(400, _MALFORMED_EMAIL["message"], _MALFORMED_EMAIL["code"])
+            raise ErrorResponse(400, *_MALFORMED_EMAIL)
     if user["email"] != row["email"]:
-        user["email_verified"] = bool(call.body.get("email_verified"))
+        user["email_verified"] = bool(body.get("email_verified"))
     elif row["email_verified"] and not user["email_verified"]:
-        raise Refusal(
-            400,
-            "The user email has already been verified and cannot be unverified.",
-            "email_already_verified",
-        )
-    user["metadata"] = _encode(merge_metadata(msgspec.json.decode(row["metadata"]), call.body))
-    user["updated_at"] = timestamp()
+        message = "The user email has already been verified and cannot be unverified."
+        raise ErrorResponse(400, message, "email_already_verified")
+    user["metadata"] = _encode(merge_metadata(msgspec.json.decode(row["metadata"]), body))
     try:
-        updated = call.store.write(_UPDATE, user)
+        (updated,) = environment.store.write(_UPDATE, user | {"now": timestamp()})
     except sqlite3.IntegrityError:
-        clash = _clashes(call.store, user)[0]
-        raise Refusal(400, clash["message"], clash["code"]) from None
-    assert updated is not None
-    return Answer(200, present_user(updated))
+        raise ErrorResponse(400, *_clashes(environment, user)[0]) from None
+    return updated
 
 
-def delete_user(call: Call) -> Answer:
+def delete_user(request: Request) -> Response:
     """DELETE /user_management/users/{id}: 200 without a body; memberships and factors go too."""
-    user_id = call.params["id"]
-    if not call.store.write("DELETE FROM users WHERE id = :id RETURNING id", {"id": user_id}):
+    user_id = request.variables["id"]
+    if not request.store.write("DELETE FROM users WHERE id = :id RETURNING id", {"id": user_id}):
         raise not_found("User", user_id)
-    return Answer(200)
+    return Response(200)
 
 
 def _read_columns(body: dict[str, Any]) -> dict[str, Any]:
-    """The columns that a body sets, but for email and metadata."""
-    columns: dict[str, Any] = {
-        name: text(body, name)
-        for name in ("first_name", "last_name", "name", "locale")
-        if name in body
-    }
-    if columns.get("locale") and not _LOCALE.fullmatch(columns["locale"]):
-        raise Refusal(400, "The locale is not valid.", "invalid_locale")
+    """The columns that a body sets, but for email, locale and metadata."""
+    columns: dict[str, Any] = {name: text(body, name) for name in _TEXTS if name in body}
     if "external_id" in body:
         columns["external_id"] = external_id(body)
     verified = flag(body, "email_verified")
@@ -199,19 +200,21 @@ def _read_columns(body: dict[str, Any]) -> dict[str, Any]:
     return columns | read_password(body)
 
 
-def _clashes(store: Store, user: dict[str, Any]) -> list[dict[str, str]]:
-    """Why a user can't be stored: one entry for each unique field that another user has."""
+def _clashes(environment: Environment, user: dict[str, Any]) -> list[tuple[str, str]]:
+    """Why a user can't be stored: message and code for each unique field that another has."""
     others = "SELECT 1 FROM users WHERE id != ? AND "
-    clashes = []
+    store, clashes = environment.store, []
     if store.one(others + "email = ?", user["id"], user["email"]):
         clashes.append(_EMAIL_TAKEN)
     if store.one(others + "external_id = ?", user["id"], user["external_id"]):
-        clashes.append(_EXTERNAL_ID_TAKEN)
+        message = "This external_id has already been assigned to another user."
+        clashes.append((message, environment.settings.external_id_taken))
     return clashes
 
 
-def _creation_error(*errors: dict[str, str]) -> Refusal:
-    return Refusal(400, "Could not create user.", "user_creation_error", errors=list(errors))
+def _creation_error(*errors: tuple[str, str]) -> ErrorResponse:
+    items = [{"code": code, "message": message} for message, code in errors]
+    return ErrorResponse(400, "Could not create user.", "user_creation_error", errors=items)
 
 
 def _encode(metadata: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Checks of single fields, shared by users and organizations.
+"""Checks of single fields, shared by the handlers.
 
 Sources: limits of metadata (50 keys, keys of 40, values of 600 characters, strings only) and of
 external ids (128 ASCII characters) are those of the WorkOS OpenAPI spec; an empty or missing email
@@ -9,13 +9,19 @@ sending are ignored: a recorded update of a membership carries an ``id`` and is 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, TypeVar
 
-from workos_sandbox.exchange import Refusal, invalid_parameters
+import msgspec
+
+from workos_sandbox.response import ErrorResponse, invalid_parameters
+
+Wanted = TypeVar("Wanted")
 
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _EMAIL_LENGTH = 254
 _EXTERNAL_ID_LENGTH = 128
+_NAME_LENGTH = 48
+_DESCRIPTION_LENGTH = 150
 _METADATA_KEYS = 50
 _METADATA_KEY_LENGTH = 40
 _METADATA_VALUE_LENGTH = 600
@@ -25,10 +31,10 @@ def normalize_email(value: object) -> str:
     """Trimmed and lower-case, as WorkOS stores it (OpenAPI spec, field text of ``email``).
 
     Raises:
-        Refusal: 422 if it is no string or empty.
+        ErrorResponse: 422 if it is no string or empty.
     """
     if not isinstance(value, str) or not value.strip():
-        raise invalid_parameters(("email_string_required", "Email should be a non-empty string."))
+        raise invalid_parameters("email_string_required", "Email should be a non-empty string.")
     return value.strip().lower()
 
 
@@ -57,7 +63,7 @@ def flag(body: dict[str, Any], name: str) -> bool | None:
     """A boolean that may be absent or null; 422 if it is something else."""
     value = body.get(name)
     if value is not None and not isinstance(value, bool):
-        raise invalid_parameters((f"{name}_boolean_required", f"{_title(name)} must be a boolean."))
+        raise invalid_parameters(f"{name}_boolean_required", f"{_title(name)} must be a boolean.")
     return value
 
 
@@ -67,11 +73,22 @@ def external_id(body: dict[str, Any]) -> str | None:
     if value is None or (value and value.isascii() and len(value) <= _EXTERNAL_ID_LENGTH):
         return value
     raise invalid_parameters(
-        (
-            "external_id_invalid",
-            f"External id must be 1 to {_EXTERNAL_ID_LENGTH} ASCII characters.",
-        )
+        "external_id_invalid", f"External id must be 1 to {_EXTERNAL_ID_LENGTH} ASCII characters."
     )
+
+
+def slug_fields(body: dict[str, Any]) -> dict[str, str | None]:
+    """What roles and permissions have besides their slug: name, description, resource type.
+
+    Raises:
+        ErrorResponse: 422 if the name is missing, or they are longer than the spec allows.
+    """
+    name, description = required_text(body, "name"), text(body, "description")
+    if len(name) > _NAME_LENGTH or len(description or "") > _DESCRIPTION_LENGTH:
+        message = "The name has at most 48, the description at most 150 characters."
+        raise invalid_parameters("name_or_description_too_long", message)
+    resource_type = text(body, "resource_type_slug") or "organization"
+    return {"name": name, "description": description, "resource_type_slug": resource_type}
 
 
 def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, str]:
@@ -81,7 +98,7 @@ def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, st
     authkit/metadata). That null for the whole deletes all as well is this sandbox's reading.
 
     Raises:
-        Refusal: 400 ``invalid_metadata``.
+        ErrorResponse: 400 ``invalid_metadata``.
     """
     if "metadata" not in body:
         return stored
@@ -107,13 +124,21 @@ def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, st
     return merged
 
 
-def _invalid_metadata(reason: str) -> Refusal:
-    return Refusal(400, f"Invalid metadata: {reason}.", "invalid_metadata")
+def read_struct(body: dict[str, Any], kind: type[Wanted]) -> Wanted:
+    """A body as a struct; 400 if it isn't one."""
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise ErrorResponse(400, str(error)) from None
 
 
-def _string_required(name: str) -> Refusal:
+def _invalid_metadata(reason: str) -> ErrorResponse:
+    return ErrorResponse(400, f"Invalid metadata: {reason}.", "invalid_metadata")
+
+
+def _string_required(name: str) -> ErrorResponse:
     message = f"{_title(name)} must be a non-empty string."
-    return invalid_parameters((f"{name}_string_required", message))
+    return invalid_parameters(f"{name}_string_required", message)
 
 
 def _title(name: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,13 +23,14 @@ from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.task import Task, make_task
 from target_workos_users.loading.users import Users
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
-from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
+from tests.support.sandbox import call
+from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from workos_sandbox.world import World
+    from workos_sandbox import Contents
 
 USERS = "/user_management/users$"
 MEMBERSHIPS = "/organization_memberships$"
@@ -221,9 +224,9 @@ class Environment:
         return self._runs[-1]
 
     @property
-    def world(self) -> World:
+    def world(self) -> Contents:
         """All that is in the sandbox."""
-        return read_world(self.path)
+        return read_contents(self.path)
 
     @property
     def members(self) -> dict[tuple[str, str], set[str]]:
@@ -234,13 +237,25 @@ class Environment:
             if each["status"] == "active"
         }
 
+    async def add_role(self, slug: str) -> None:
+        """An administrator makes a role."""
+        await asyncio.to_thread(
+            call, self.sandbox, "POST", "/authorization/roles", {"slug": slug, "name": slug}
+        )
+
+    def set_created_at(self, table: str, entity_id: str, created_at: str) -> None:
+        """Make something older or younger than it is."""
+        with closing(sqlite3.connect(self.path)) as database, database:
+            statement = f"UPDATE {table} SET created_at = ? WHERE id = ?"
+            database.execute(statement, (created_at, entity_id))
+
     def requests(self) -> dict[str, int]:
         """Requests since the last call, by method and route."""
         counts = {
             route.replace("/user_management", ""): counter.total()
-            for route, counter in self.sandbox.stats.requests.items()
+            for route, counter in self.sandbox.counts.requests.items()
         }
-        self.sandbox.stats.reset()
+        self.sandbox.counts.reset()
         return counts
 
     async def close(self) -> None:

@@ -1,71 +1,27 @@
-"""Runs the whole target: Singer messages in, real HTTP to a sandbox in a thread of its own."""
+"""Runs the whole target: Singer messages in, real HTTP to the sandbox."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import http.client
 import io
 import json
 import logging
 import signal
 import subprocess
 import sys
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
 
 from target_workos_users.target import TargetWorkosUsers
-from workos_sandbox import Sandbox
+from tests.support.sandbox import call, running_sandbox  # noqa: F401 - what goes with it
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 LOGGER = "target-workos-users"
 COMMAND = str(Path(sys.executable).with_name("target-workos-users"))
 FAST = {"rate_limit": 100_000}  # the sandbox keeps no budget unless it is told to
-
-
-@contextlib.contextmanager
-def running_sandbox(path: Path, **options: Any) -> Iterator[Sandbox]:
-    """A sandbox that answers from another thread, as another process would."""
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-
-    def wait_for(coroutine: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
-
-    sandbox = Sandbox(path, **options)
-    try:
-        wait_for(sandbox.__aenter__())
-        try:
-            yield sandbox
-        finally:
-            wait_for(sandbox.__aexit__(None, None, None))
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
-        loop.close()
-
-
-def call(sandbox: Sandbox, method: str, path: str, body: Any = None, **query: str) -> Any:
-    """A request to the sandbox, as a client of one's own would send it; the answer's JSON."""
-    connection = http.client.HTTPConnection(urlsplit(sandbox.base_url).netloc, timeout=30)
-    headers = {"Authorization": f"Bearer {sandbox.api_key}", "Content-Type": "application/json"}
-    if query:
-        path += "?" + urlencode(query)
-    content = None if body is None else json.dumps(body)
-    try:
-        connection.request(method, quote(path, safe="/?=&%"), content, headers)
-        answer = connection.getresponse()
-        text = answer.read()
-    finally:
-        connection.close()
-    assert answer.status < 300, text
-    return json.loads(text) if text else None
 
 
 @dataclass

@@ -27,7 +27,7 @@ from target_workos_users.settings.schema import SETTINGS
 from tests.stress.kill.conftest import listens, until
 from tests.support.markdown import OUTPUT, PROGRAMS, SHELL, blocks
 from tests.support.whole_target import running_sandbox
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,7 +194,7 @@ def test_the_first_command_loads_what_the_csv_describes(reader, read_me):
     lines = (reader.folder / "output/errors.jsonl").read_text().splitlines()
     errors = [json.loads(line) for line in lines]
     assert len({error["record_number"] for error in errors}) == 14
-    world = read_world(reader.folder / "output/sandbox.db")
+    world = read_contents(reader.folder / "output/sandbox.db")
     emails, memberships = expected_world()
     # Two of the bad rows leave a user: its organization or role doesn't exist.
     half_made = {error["email"] for error in errors if error["user_id"]}
@@ -210,7 +210,7 @@ def test_the_next_ones_look_around_load_into_workos_resume_and_retry(reader, rea
     assert '"target-workos-users":{"version":1' in look
     assert "14 errors in all" in look
     assert "records: 26 read = 26 loaded + 0 unchanged + 0 failed" in prod
-    assert len(read_world(reader.folder / "workos.db").users) > 20
+    assert len(read_contents(reader.folder / "workos.db").users) > 20
     assert "records: 26 read = 26 loaded" in pipe
     assert json.loads((reader.folder / "state.jsonl").read_text().splitlines()[-1])["bookmarks"]
     unchanged, again = re.findall(r"records: 2,000 read = .*", resume)

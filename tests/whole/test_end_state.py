@@ -24,7 +24,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import Faults, read_world
+from workos_sandbox import Faults, read_contents
 
 TAP_STATE = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
 FIELDS = ("first_name", "external_id", "metadata", "password_hash", "password_hash_type")
@@ -84,7 +84,7 @@ def populate(sandbox, dice, rows):
 
 def found(sandbox, errors):
     """The end state, in the model's terms."""
-    world = read_world(sandbox.store.path)
+    world = read_contents(sandbox.path)
     users = {}
     for user in world.users:
         fields = {name: user[name] for name in FIELDS if user[name]}
@@ -113,7 +113,7 @@ def check(sandbox, errors, rows, start):
     assert not missing, f"{len(missing)} memberships are missing"
     assert sorted(end.failed ^ wanted.failed) == []
     assert end == wanted
-    world = read_world(sandbox.store.path)
+    world = read_contents(sandbox.path)
     names = [each["external_id"] for each in world.organizations]
     assert len(names) == len(set(names))
     assert len(world.auth_factors) == len(wanted.factors)
@@ -137,12 +137,12 @@ def test_a_whole_import_does_what_the_records_ask_for(sandbox, settings, dice, t
         tmp_path / "again",
         [{"type": "STATE", "value": finished.states[-1]}, *messages_of_file(file)],
     )
-    sandbox.stats.reset()
+    sandbox.counts.reset()
     unchanged = run_target(settings, again, tmp_path / "errors.jsonl")
     assert unchanged.exit_code == 0
     check(sandbox, unchanged.errors, rows, start)  # what failed is tried again, and nothing else is
-    assert {name.split()[0] for name in sandbox.stats.requests} == {"GET"}
-    assert sum(map(Counter.total, sandbox.stats.requests.values())) < 3 * len(finished.errors)
+    assert {name.split()[0] for name in sandbox.counts.requests} == {"GET"}
+    assert sum(map(Counter.total, sandbox.counts.requests.values())) < 3 * len(finished.errors)
 
 
 def test_lost_answers_and_refusals_for_the_rate_change_nothing(sandbox, settings, dice, tmp_path):
@@ -192,7 +192,7 @@ def run_until(sandbox, config, file, *, kill, after):
         The exit code, and the values of the STATE lines that it had printed whole.
     """
     output = file.with_name("stdout")
-    sandbox.stats.reset()
+    sandbox.counts.reset()
     with file.open("rb") as stdin, output.open("wb") as stdout:
         target = subprocess.Popen(
             [COMMAND, "--config", config],
@@ -201,7 +201,7 @@ def run_until(sandbox, config, file, *, kill, after):
             stderr=subprocess.DEVNULL,
             cwd=file.parent,
         )
-        while after and target.poll() is None and sandbox.stats.writes < after:
+        while after and target.poll() is None and sandbox.counts.writes < after:
             time.sleep(0.002)
         if after:
             target.send_signal(kill)

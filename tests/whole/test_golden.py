@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +18,10 @@ import msgspec
 import pytest
 
 from tests.support.whole_target import FAST, call, run_target, running_sandbox
-from workos_sandbox import Faults, Sandbox, ScriptedFault, read_world
+from workos_sandbox import EnvironmentSettings, Faults, Sandbox, ScriptedFault, read_contents
 
 if TYPE_CHECKING:
-    from workos_sandbox.request_log import LoggedRequest
+    from workos_sandbox import RecordedRequest
 
 GOLDEN = Path(__file__).with_name("golden")
 CASES = sorted(path.with_suffix("") for path in GOLDEN.glob("*/*.json"))
@@ -37,6 +35,14 @@ _PLACEHOLDER = re.compile(r"<(?:user|org|om) [^<>]+>")
 
 
 @dataclass
+class SandboxOptions:
+    """Arguments of the sandbox."""
+
+    roles: list[str] = field(default_factory=list)
+    settings: EnvironmentSettings = field(default_factory=EnvironmentSettings)
+
+
+@dataclass
 class Case:
     """What ``<case>.json`` says.
 
@@ -47,7 +53,7 @@ class Case:
         users: … of ``POST /user_management/users``; ``totp_secret`` adds a factor.
         memberships: …, with the user's ``email`` and the external id of the ``organization``
             for ids, and maybe a ``status``.
-        sandbox: Options of the sandbox: ``roles``, ``multiple_roles``.
+        sandbox: How the sandbox is set up.
         faults: Scripted faults.
     """
 
@@ -56,7 +62,7 @@ class Case:
     organizations: list[dict[str, Any]] = field(default_factory=list)
     users: list[dict[str, Any]] = field(default_factory=list)
     memberships: list[dict[str, Any]] = field(default_factory=list)
-    sandbox: dict[str, Any] = field(default_factory=dict)
+    sandbox: SandboxOptions = field(default_factory=SandboxOptions)
     faults: list[ScriptedFault] = field(default_factory=list)
 
 
@@ -82,7 +88,7 @@ SUFFIXES = (".singer", ".json", ".expected")
 def run_case(case: Case, messages: bytes, folder: Path) -> str:
     """Run a case; what happened, as text."""
     db = folder / "sandbox.db"
-    with running_sandbox(db, record_requests=True, **case.sandbox) as sandbox:
+    with running_sandbox(db, record_requests=True, **vars(case.sandbox)) as sandbox:
         ids = prepare(case, sandbox)
         names = {
             placeholder: ids[placeholder]
@@ -134,7 +140,7 @@ def prepare(case: Case, sandbox: Sandbox) -> dict[str, str]:
         if secret:
             body = {"type": "totp", "totp_secret": secret}
             call(sandbox, "POST", f"{USERS}/{made['id']}/auth_factors", body)
-    ids = {name: value for value, name in placeholders(sandbox.store.path).items()}
+    ids = {name: value for value, name in placeholders(sandbox.path).items()}
     for wanted in case.memberships:
         status = wanted.pop("status", "active")
         body = {
@@ -142,11 +148,9 @@ def prepare(case: Case, sandbox: Sandbox) -> dict[str, str]:
             "organization_id": ids[f"<org {wanted.pop('organization')}>"],
         }
         made = call(sandbox, "POST", MEMBERSHIPS, body | wanted)
-        if status != "active":
-            call(sandbox, "PUT", f"/_sandbox/memberships/{made['id']}", {"status": status})
-    with closing(sqlite3.connect(sandbox.store.path)) as db, db:
-        for table in ("users", "memberships"):  # they were there long before
-            db.execute(f"UPDATE {table} SET created_at = :then, updated_at = :then", {"then": THEN})
+        sandbox.edit_membership(made["id"], status=status, created_at=THEN, updated_at=THEN)
+    for user in read_contents(sandbox.path).users:
+        sandbox.edit_user(user["id"], created_at=THEN, updated_at=THEN)
     sandbox.requests.clear()
     sandbox.faults = Faults(script=case.faults)
     return ids
@@ -154,7 +158,7 @@ def prepare(case: Case, sandbox: Sandbox) -> dict[str, str]:
 
 def placeholders(db: Path) -> dict[str, str]:
     """WorkOS's ids, each with what stands for it in the files."""
-    world = read_world(db)
+    world = read_contents(db)
     names = {user["id"]: f"<user {user['email']}>" for user in world.users}
     for each in world.organizations:
         names[each["id"]] = f"<org {each['external_id'] or each['name']}>"
@@ -168,16 +172,16 @@ def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def request_line(request: LoggedRequest) -> str:
+def request_line(request: RecordedRequest) -> str:
     """``POST /organizations {"name": "Acme"} -> 201``."""
     body = f" {to_json(request.json)}" if request.body else ""
     return f"{request.method} {request.path}{body} -> {request.outcome}"
 
 
-def in_order(requests: list[LoggedRequest]) -> list[LoggedRequest]:
+def in_order(requests: list[RecordedRequest]) -> list[RecordedRequest]:
     """Those of organizations first, by organization: they are sent beside the users'."""
 
-    def organization(request: LoggedRequest) -> str:
+    def organization(request: RecordedRequest) -> str:
         return request.json["external_id"] if request.body else request.path.split("/")[-1]
 
     ahead = [each for each in requests if each.path.startswith("/organizations")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.support.whole_target import FAST, records, run_target, schema, write_messages
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 ROWS = [{"email": f"user{n}@example.com"} for n in range(25)]
 
@@ -25,19 +25,19 @@ def load(sandbox, folder, state=None, **config):
 def test_an_ordinary_run_goes_on_after_the_canary(sandbox, tmp_path):
     canary = load(sandbox, tmp_path, limit=13)
     assert canary.exit_code == 0
-    assert len(read_world(sandbox.store.path).users) == 13
+    assert len(read_contents(sandbox.path).users) == 13
     assert canary.said("13 loaded + 0 unchanged + 0 failed + 12 left out")
     stream = canary.states[-1]["bookmarks"]["target-workos-users"]["streams"]["users"]
     assert (stream["records"], stream["complete"]) == (13, False)
-    sandbox.stats.reset()
+    sandbox.counts.reset()
     rest = load(sandbox, tmp_path, canary.states[-1])
-    assert len(read_world(sandbox.store.path).users) == 25
+    assert len(read_contents(sandbox.path).users) == 25
     assert rest.said("12 loaded + 13 unchanged")
-    assert sum(sandbox.stats.requests["POST /user_management/users"].values()) == 12
+    assert sum(sandbox.counts.requests["POST /user_management/users"].values()) == 12
 
 
 def test_a_second_canary_sends_nothing(sandbox, tmp_path):
     canary = load(sandbox, tmp_path, limit=13)
-    sandbox.stats.reset()
+    sandbox.counts.reset()
     assert load(sandbox, tmp_path, canary.states[-1], limit=13).exit_code == 0
-    assert not sandbox.stats.requests
+    assert not sandbox.counts.requests

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -101,7 +101,7 @@ def test_the_wheel_works_outside_the_repository(built, tmp_path):
     stream = json.loads(last)["bookmarks"]["target-workos-users"]["streams"]["users"]
     assert (stream["records"], stream["complete"]) == (3, True)
     assert b"3 read = 3 loaded" in done.stderr
-    assert len(read_world(tmp_path / "sandbox.db").users) == 3
+    assert len(read_contents(tmp_path / "sandbox.db").users) == 3
 
 
 def test_every_dependency_has_bounds_on_purpose():

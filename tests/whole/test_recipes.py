@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from tests.stress.kill.conftest import until
 from tests.stress.kill.test_meltano_stops import plugin
 from tests.support.whole_target import records, run_target, running_sandbox, schema, write_messages
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 pytest.importorskip("meltano")
 pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
@@ -79,11 +79,13 @@ class Recipe:
 
     @property
     def users(self):
-        return {user["email"]: user for user in read_world(self.folder / "output/sandbox.db").users}
+        return {
+            user["email"]: user for user in read_contents(self.folder / "output/sandbox.db").users
+        }
 
     @property
     def memberships(self):
-        world = read_world(self.folder / "output/sandbox.db")
+        world = read_contents(self.folder / "output/sandbox.db")
         return {
             (m["email"], m["organization_external_id"], m["organization_name"], *m["role_slugs"])
             for m in world.memberships
@@ -91,7 +93,7 @@ class Recipe:
 
     @property
     def factors(self):
-        world = read_world(self.folder / "output/sandbox.db")
+        world = read_contents(self.folder / "output/sandbox.db")
         return {factor["email"]: factor["secret"] for factor in world.auth_factors}
 
     @property
@@ -338,7 +340,7 @@ def test_an_auth0_import_into_workos_goes_on_after_a_kill(tmp_path):
         assert second.returncode == 0, second.stderr
         again = [request for request in sandbox.requests if request.method == "POST"]
     assert len(again) <= 300 + IN_FLIGHT
-    loaded = [user["external_id"] for user in read_world(tmp_path / "sandbox.db").users]
+    loaded = [user["external_id"] for user in read_contents(tmp_path / "sandbox.db").users]
     assert sorted(loaded) == sorted(f"auth0|{number}" for number in range(300))
 
 
@@ -361,7 +363,7 @@ def test_a_row_that_the_tap_couldnt_read_isnt_loaded_whatever_a_map_leaves_out(t
     path = write_messages(tmp_path / "messages", messages)
     done = run_target(config, path, tmp_path / "errors.jsonl")
     assert [line["error_message"] for line in done.errors] == ["users.csv, line 7: NUL bytes"]
-    assert [u["email"] for u in read_world(tmp_path / "sandbox.db").users] == ["bob@example.com"]
+    assert [u["email"] for u in read_contents(tmp_path / "sandbox.db").users] == ["bob@example.com"]
 
 
 # to_csv.py

@@ -18,7 +18,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 ROWS = [
     {
@@ -81,7 +81,7 @@ def test_only_what_failed_is_loaded_and_what_fails_again_is_in_a_new_file(world)
     assert (folder / "errors.jsonl.journal").read_bytes() == journal
     assert ("u7@example.com", "nowhere") in {
         (each["email"], each["organization_external_id"])
-        for each in read_world(folder / "sandbox.db").memberships
+        for each in read_contents(folder / "sandbox.db").memberships
     }
     (summary,) = folder.glob("summary-retry-*.json")
     assert json.loads(summary.read_text())["mode"] == "retry"

@@ -27,8 +27,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_world
-from workos_sandbox.limits import Limits
+from workos_sandbox import Limits, read_contents
 
 BIN = Path(sys.executable).parent
 SHARDS = 3
@@ -48,7 +47,7 @@ def shard_map(index, shards):
 
 def users_of_shard(sandbox, index, shards):
     """What that map has taken of what was loaded."""
-    emails = [user["email"] for user in read_world(sandbox.store.path).users]
+    emails = [user["email"] for user in read_contents(sandbox.path).users]
     return [email for email in emails if int(md5(email)[:8], 16) % shards == index]
 
 
@@ -77,7 +76,7 @@ def settings_for(sandbox, port, errors_path, **others):
 
 def check_world(sandbox, rows=ROWS):
     """Everything is there, and was made once."""
-    world = read_world(sandbox.store.path)
+    world = read_contents(sandbox.path)
     assert Counter(user["email"] for user in world.users) == Counter(row["email"] for row in rows)
     found = Counter((m["email"], m["organization_external_id"]) for m in world.memberships)
     assert found == Counter((row["email"], row["org_external_id"]) for row in rows)
@@ -115,11 +114,11 @@ def test_jobs_that_share_a_limit_keep_to_it_together(tmp_path, sandbox, redis_po
     assert min(shares) > len(ROWS) / SHARDS / 2
     check_world(sandbox)
     assert not any((tmp_path / f"errors{index}.jsonl").read_text() for index in range(SHARDS))
-    stats = sandbox.stats
-    assert stats.writes == 2 * len(ROWS)  # nothing was sent twice
-    assert stats.max_writes_in_10_s <= 10 * RATE
-    assert stats.count(outcome="429") == 0
-    assert stats.write_seconds > 10  # so that there was a limit to keep to
+    counts = sandbox.counts
+    assert counts.writes == 2 * len(ROWS)  # nothing was sent twice
+    assert counts.max_writes_in_10_s <= 10 * RATE
+    assert counts.total(outcome="429") == 0
+    assert counts.write_seconds > 10  # so that there was a limit to keep to
 
 
 @contextmanager
@@ -127,7 +126,7 @@ def killed_after(process, sandbox, writes):
     """Kill a process once the sandbox has had so many writes."""
 
     def watch():
-        while sandbox.stats.writes < writes:
+        while sandbox.counts.writes < writes:
             time.sleep(0.005)
         process.kill()
 
@@ -149,7 +148,7 @@ def test_a_run_that_loses_redis_stops_and_the_next_one_goes_on(tmp_path, sandbox
     assert not first.errors
     loaded = first.tally["created"]
     assert 20 <= loaded < len(rows)
-    emails = {user["email"] for user in read_world(sandbox.store.path).users}
+    emails = {user["email"] for user in read_contents(sandbox.path).users}
     assert {row["email"] for row in rows[:loaded]} <= emails
 
     state = {"type": "STATE", "value": first.states[-1]}
@@ -159,7 +158,7 @@ def test_a_run_that_loses_redis_stops_and_the_next_one_goes_on(tmp_path, sandbox
     assert second.exit_code == 0
     check_world(sandbox, rows)
     # Users in flight may have been created, and wait for their membership: they are found.
-    assert sandbox.stats.writes <= 2 * len(rows) + CONCURRENCY
+    assert sandbox.counts.writes <= 2 * len(rows) + CONCURRENCY
 
 
 def test_a_run_without_its_redis_sends_nothing(tmp_path, sandbox, monkeypatch):
@@ -172,7 +171,7 @@ def test_a_run_without_its_redis_sends_nothing(tmp_path, sandbox, monkeypatch):
     assert stopped.exit_code == 1
     assert stopped.said("can't be used", "ERROR") == 1
     assert not stopped.errors
-    assert sandbox.stats.count() == 0
+    assert sandbox.counts.total() == 0
 
 
 # With Meltano
@@ -253,12 +252,12 @@ def test_each_of_several_meltano_jobs_resumes_on_its_own(tmp_path, sandbox, redi
     second.terminate()  # after a chunk of 20; the other one goes on
     ended(first)
     assert "stopped by SIGTERM" in second.communicate(timeout=120)[1]
-    loaded = len(read_world(sandbox.store.path).users)
+    loaded = len(read_contents(sandbox.path).users)
     assert loaded < 200
 
-    sandbox.stats.reset()
+    sandbox.counts.reset()
     logs = ended(*(project.start_job(index, 2) for index in (0, 1)))
     assert "requests: 0" in logs[0]
     assert "requests: 0" not in logs[1]
-    assert sandbox.stats.writes <= 2 * (200 - loaded + CONCURRENCY)  # what was in flight, again
+    assert sandbox.counts.writes <= 2 * (200 - loaded + CONCURRENCY)  # what was in flight, again
     check_world(sandbox, ROWS[:200])

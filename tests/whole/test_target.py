@@ -20,7 +20,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 TAP = str(Path(sys.executable).with_name("tap-csv"))
@@ -69,14 +69,14 @@ def test_a_second_run_over_the_same_rows_sends_no_request(load, sandbox):
     second = load(rows, batch_size_rows=20, state=first.states[-1])
     assert not sandbox.requests
     assert second.exit_code == 0
-    assert len(read_world(sandbox.store.path).memberships) == 35
+    assert len(read_contents(sandbox.path).memberships) == 35
 
 
 def test_a_row_added_in_a_later_run_adds_its_membership_to_the_user_of_the_first(load, sandbox):
     rows = [row("ann@example.com", "Acme"), row("bob@example.com", "Acme")]
     first = load(rows)
     load([*rows, row("ANN@example.com", "Globex")], state=first.states[-1])
-    world = read_world(sandbox.store.path)
+    world = read_contents(sandbox.path)
     assert len(world.users) == 2
     assert {(m["email"], m["organization_name"]) for m in world.memberships} == {
         ("ann@example.com", "Acme"),
@@ -96,7 +96,7 @@ def test_users_of_an_earlier_complete_run_are_updated(load, sandbox):
         existing_users="update",
     )
     assert again.tally == {"updated": 1, "users_updated": 1}
-    assert read_world(sandbox.store.path).users[0]["first_name"] == "Anna"
+    assert read_contents(sandbox.path).users[0]["first_name"] == "Anna"
 
 
 def test_users_of_an_interrupted_run_keep_the_fields_of_their_first_row_under_update(load, sandbox):
@@ -105,7 +105,7 @@ def test_users_of_an_interrupted_run_keep_the_fields_of_their_first_row_under_up
     rows = [row("ann@example.com", first_name="Ann"), row("ann@example.com", first_name="Anna")]
     again = load(rows, state=interrupted, existing_users="update")
     assert again.tally["conflicts"] == 1
-    assert read_world(sandbox.store.path).users[0]["first_name"] == "Ann"
+    assert read_contents(sandbox.path).users[0]["first_name"] == "Ann"
 
 
 def test_where_most_users_exist_they_are_looked_up_before_they_are_created(load, sandbox):
@@ -131,7 +131,7 @@ def test_a_field_of_five_megabytes_is_one_short_error_line(load, sandbox):
     assert error["record_number"] == 1
     assert error["error_message"].startswith("first_name: 5,000,000 characters; expected 1,000")
     assert len(json.dumps(error)) < 2_000
-    assert {user["email"] for user in read_world(sandbox.store.path).users} == {
+    assert {user["email"] for user in read_contents(sandbox.path).users} == {
         "bob@example.com",
         "cy@example.com",
     }
@@ -198,7 +198,7 @@ def test_a_malformed_line_ends_the_process_with_its_number_and_none_of_its_text(
     assert "hunter2" not in stderr
     entry = finished.states[-1]["bookmarks"]["target-workos-users"]
     assert entry["streams"]["users"]["records"] == 30
-    assert len(read_world(sandbox.store.path).users) == 30
+    assert len(read_contents(sandbox.path).users) == 30
 
 
 def test_a_config_file_may_have_fractions(sandbox, tmp_path):
@@ -274,7 +274,7 @@ def test_csv_files_of_the_original_tool_load_unchanged_through_tap_csv(sandbox, 
         )
     assert loaded.stdout.count(b"\n") >= 2
     assert not (tmp_path / "errors.jsonl").read_text()
-    world = read_world(sandbox.store.path)
+    world = read_contents(sandbox.path)
     users = {user["email"]: user for user in world.users}
     ann, bob, cy = (users[f"{name}@example.com"] for name in ("ann", "bob", "cy"))
     assert len(users) == 3
@@ -306,4 +306,4 @@ def test_the_key_may_come_from_the_environment_of_workos_own_tools(sandbox, tmp_
         check=True,
     )
     assert loaded.stdout
-    assert len(read_world(sandbox.store.path).users) == 1
+    assert len(read_contents(sandbox.path).users) == 1

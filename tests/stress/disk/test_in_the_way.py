@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 SETTINGS = {
     "errors_path": "errors.jsonl",
@@ -55,7 +55,7 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
     obstacle(path)
     lab.stopped(lab.run(), f"{setting}: {path} can't be written (")
     assert not lab.runs[-1].states
-    assert not read_world(lab.db).users
+    assert not read_contents(lab.db).users
     if obstacle is a_link:
         assert path.read_text() == "precious"
     path.rmdir() if obstacle is a_folder else path.unlink()
@@ -69,7 +69,7 @@ def test_a_folder_that_can_not_be_made_stops_it_too(lab, setting):
     (lab.folder / "file").touch()
     lab.settings[setting] = str(lab.folder / "file" / SETTINGS[setting])
     lab.stopped(lab.run(), f"{setting}: {lab.folder}/file/{SETTINGS[setting]} can't be written (")
-    assert not read_world(lab.db).users
+    assert not read_contents(lab.db).users
     del lab.settings[setting]
     lab.go_on()
     lab.check()

@@ -9,13 +9,13 @@ import pytest
 
 from tests.stress.kill import source
 from tests.support.whole_target import COMMAND
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 
 def test_a_stdout_whose_disk_is_full_stops_the_run_before_anything_is_loaded(lab):
     (lab.folder / f"{lab.next_name}.out").symlink_to("/dev/full")
     lab.stopped(lab.run(), "Stdout can't be written (No space left on device)")
-    assert not read_world(lab.db).users
+    assert not read_contents(lab.db).users
     lab.go_on()
     lab.check()
 

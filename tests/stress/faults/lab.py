@@ -26,17 +26,17 @@ from target_workos_users.loading.outcome import Result
 from tests.stress.faults import source
 from tests.support.virtual_time import VirtualTimeLoop
 from tests.support.whole_target import run_target, write_messages
-from workos_sandbox import Faults, Sandbox, read_world, responses
+from workos_sandbox import Faults, Sandbox, read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.stress.faults.source import Template
     from tests.support.whole_target import Finished
-    from workos_sandbox.world import World
+    from workos_sandbox import Contents
 
 CHUNK = len(source.ROLES)
-_SELDOM = 10.0  # seconds between two looks at the clock of progress and of a hanging answer
+_SELDOM = 10.0  # seconds between two looks at the clock of progress
 _LONGEST_RUN = 4 * 3600.0  # seconds on the virtual clock; a run that takes longer hangs
 
 
@@ -120,7 +120,6 @@ class Lab:
             patch("time.monotonic", self.loop.time),
             patch.object(transport, "Pacer", partial(Pacer, clock=self.loop.time)),
             patch.object(importer, "_SECONDS_BETWEEN_TICKS", _SELDOM),
-            patch.object(responses, "_HANG_CHECK_SECONDS", _SELDOM),
         ):
             finished = run_target(config, file, errors)
         self.seconds.append(self.loop.time() - began)
@@ -129,9 +128,9 @@ class Lab:
         return finished
 
     @property
-    def world(self) -> World:
+    def world(self) -> Contents:
         """What the sandbox holds."""
-        return read_world(self.sandbox.store.path)
+        return read_contents(self.sandbox.path)
 
     def check_the_state(self) -> None:
         """All that the last STATE line covers is in WorkOS or in the errors file."""

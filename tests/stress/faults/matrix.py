@@ -21,7 +21,7 @@ from workos_sandbox import Action, ScriptedFault
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from workos_sandbox.world import World
+    from workos_sandbox import Contents
 
 POSITIONS = {"first": 0, "middle": CHUNKS // 2, "last": CHUNKS - 1}
 TIMES: dict[str, int | None] = {"once": 1, "three times": 3, "for ever": None}
@@ -46,7 +46,7 @@ class Kind(NamedTuple):
     path: str
     needed_by: tuple[str, ...]
     error: str
-    foreign: Callable[[World], object]
+    foreign: Callable[[Contents], object]
 
     @property
     def creates(self) -> bool:
@@ -64,27 +64,27 @@ class Kind(NamedTuple):
         return "organization" in self.name
 
 
-def _user(world: World) -> object:
+def _user(world: Contents) -> object:
     return next(user for user in world.users if user["email"] == "other@example.com")
 
 
-def _organization(world: World) -> object:
+def _organization(world: Contents) -> object:
     return next(each for each in world.organizations if each["name"] == "Other")
 
 
-def _membership(world: World) -> object:
+def _membership(world: Contents) -> object:
     return world.memberships[0] | {"user_id": "user_0", "id": "om_0", "organization_id": "org_0"}
 
 
-def _factor(world: World) -> object:
+def _factor(world: Contents) -> object:
     return world.auth_factors[0] | {"type": "totp"}
 
 
-def _enrolled(world: World) -> object:
+def _enrolled(world: Contents) -> object:
     return {"authentication_factor": _factor(world)}
 
 
-def _list(entity: Callable[[World], object]) -> Callable[[World], object]:
+def _list(entity: Callable[[Contents], object]) -> Callable[[Contents], object]:
     return lambda world: {"data": [entity(world)], "list_metadata": {}}
 
 
@@ -268,7 +268,7 @@ class Case(NamedTuple):
         per_chunk = 1 if self.kind.shared else len(self.kind.needed_by)
         return self.chunk * per_chunk
 
-    def script(self, world: World) -> list[ScriptedFault]:
+    def script(self, world: Contents) -> list[ScriptedFault]:
         """The fault, for the sandbox, and the refusal that the records are made for.
 
         Args:

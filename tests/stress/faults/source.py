@@ -5,19 +5,17 @@ What they come to is written down here, by role, and worked out with none of the
 
 from __future__ import annotations
 
-import sqlite3
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.support.whole_target import call, records, running_sandbox, schema
-from workos_sandbox import Action, ScriptedFault, read_world
+from workos_sandbox import Action, ScriptedFault, read_contents
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from workos_sandbox.world import World
+    from workos_sandbox import Contents
 
 CHUNKS = 3
 ROLES = ("new", "existing", "conflict", "refused", "totp")
@@ -49,7 +47,7 @@ class Template:
     """
 
     path: Path
-    world: World = field(repr=False)
+    world: Contents = field(repr=False)
 
     def homes(self) -> list[str]:
         """The WorkOS ids of the organizations that are named by id, one a chunk."""
@@ -80,9 +78,9 @@ def make_template(path: Path) -> Template:
         call(sandbox, "POST", "/organizations", {"name": "Other", "external_id": "other"})
         factor = {"type": "totp", "totp_secret": SECRET}
         call(sandbox, "POST", f"{users}/{other_id}/auth_factors", factor)
-    with closing(sqlite3.connect(path)) as db, db:
-        db.execute("UPDATE users SET created_at = '2020-01-01T00:00:00.000Z'")
-    return Template(path, read_world(path))
+        for user in read_contents(path).users:
+            sandbox.edit_user(user["id"], created_at="2020-01-01T00:00:00Z")
+    return Template(path, read_contents(path))
 
 
 def email(role: str, chunk: int) -> str:
@@ -110,7 +108,7 @@ def _record(role: str, chunk: int, home: str) -> dict[str, Any]:
     return record
 
 
-def is_complete(world: World, role: str, chunk: int) -> bool:
+def is_complete(world: Contents, role: str, chunk: int) -> bool:
     """Whether all that the record asks for is in WorkOS."""
     address = email(role, chunk)
     user = next((user for user in world.users if user["email"] == address), None)
@@ -130,7 +128,7 @@ def is_complete(world: World, role: str, chunk: int) -> bool:
     )
 
 
-def check_nothing_is_there_twice(world: World) -> None:
+def check_nothing_is_there_twice(world: Contents) -> None:
     """One user an email, one membership a pair, one organization a name, one factor a user."""
     for keys in (
         [user["email"] for user in world.users],
@@ -141,7 +139,7 @@ def check_nothing_is_there_twice(world: World) -> None:
         assert set(Counter(keys).values()) <= {1}
 
 
-def check_nothing_is_foreign(world: World, template: Template) -> None:
+def check_nothing_is_foreign(world: Contents, template: Template) -> None:
     """Nobody but the records' users was touched, and nobody got what is another's."""
     own = {email(role, chunk) for role in ROLES for chunk in range(CHUNKS)}
     before = template.world

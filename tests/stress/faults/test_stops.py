@@ -36,7 +36,7 @@ def run(lab, rows=CHUNK):
     start = [{"type": "STATE", "value": states[-1]}] if states else []
     end = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
     people = [{"email": email(number), "first_name": "Ada"} for number in range(1, rows + 1)]
-    lab.sandbox.stats.reset()
+    lab.sandbox.counts.reset()
     return lab.run_messages([*start, schema(), *records(people), end])
 
 
@@ -73,7 +73,7 @@ def check_resumed(lab, rows=CHUNK):
     assert Counter(user["email"] for user in lab.world.users if "user" in user["email"]) == {
         email(number): 1 for number in range(1, rows + 1)
     }
-    assert lab.sandbox.stats.count("POST") <= rows - BEFORE + 2 * 20
+    assert lab.sandbox.counts.total("POST") <= rows - BEFORE + 2 * 20
     assert "failed" not in finished.tally
 
 
@@ -171,7 +171,7 @@ def test_one_record_that_always_fails_is_one_error_line(lab, action, concurrency
 def test_a_revoked_key_stops_at_once(lab):
     lab.sandbox.faults = scripted(answer(401, '{"message":"Unauthorized"}'), skip=BEFORE)
     check_stop(lab, run(lab), "WorkOS refuses the API key")
-    assert lab.sandbox.stats.count() <= BEFORE + 20
+    assert lab.sandbox.counts.total() <= BEFORE + 20
     lab.sandbox.faults = Faults()
     check_resumed(lab)
 
@@ -183,7 +183,7 @@ def test_a_key_without_the_permission_stops_after_five_refusals(lab):
     finished = run(lab)
     assert finished.exit_code == 1
     assert finished.said("WorkOS refused 5 requests in a row", "ERROR") == 1
-    assert lab.sandbox.stats.count() == BEFORE + 5
+    assert lab.sandbox.counts.total() == BEFORE + 5
     assert (finished.errors, covered(finished)) == ([], BEFORE)
     lab.sandbox.faults = Faults()
     check_resumed(lab)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.support.whole_target import FAST, read_errors, records, run_target, schema
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 TAP_STATE = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
 ROWS = [
@@ -78,7 +78,7 @@ class Run:
         return finished
 
     def emails(self):
-        return {user["email"] for user in read_world(self.folder / "sandbox.db").users}
+        return {user["email"] for user in read_contents(self.folder / "sandbox.db").users}
 
     def check_all_is_there(self):
         """Each record is in WorkOS or in the errors file."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.stress.kill import killer, source
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,7 +167,7 @@ class Lab:
         self.check_no_secret()
 
     def check_world(self) -> None:
-        world = read_world(self.db)
+        world = read_contents(self.db)
         users = {u["email"]: (u["first_name"], u["metadata"]["row"]) for u in world.users}
         assert len(world.users) == len(users)
         assert users == source.expected_users(self.records)
@@ -219,7 +219,7 @@ class Lab:
 
     def _row_of_write(self) -> Callable[[dict[str, Any]], int | None]:
         """The number of the record that a write was sent for; None for an organization's."""
-        world = read_world(self.db)
+        world = read_contents(self.db)
         emails = {each["id"]: each["email"] for each in world.users}
         organizations = {each["id"]: each["external_id"] for each in world.organizations}
         members = {

@@ -19,7 +19,7 @@ import pytest
 from tests.stress.kill import source
 from tests.stress.kill.conftest import until
 from tests.stress.kill.lab import CHUNK, CONCURRENCY, Lab
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 pytest.importorskip("meltano")
 
@@ -131,10 +131,10 @@ class Project(Lab):
             return json.load(answer)
 
     def memberships(self):
-        return len(read_world(self.db).memberships)
+        return len(read_contents(self.db).memberships)
 
     def requests(self):
-        return self.control("stats", None)["total"]
+        return self.control("counts", None)["total"]
 
     def repeated(self, state_id=STATE_ID):
         """Memberships that were found already made, in this pass over the source."""

@@ -18,7 +18,7 @@ from tests.stress.kill.conftest import sandbox_process, until
 from tests.stress.kill.killer import Kill
 from tests.stress.kill.lab import CHUNK, Lab
 from tests.stress.kill.tap import Tap
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
@@ -294,12 +294,12 @@ def test_a_state_file_takes_the_place_of_a_tap_that_hands_nothing_back(lab, form
 def test_an_organization_that_was_deleted_in_the_meantime_is_made_anew(lab):
     interrupt(lab)
     (organization,) = (
-        each for each in read_world(lab.db).organizations if each["external_id"] == "org-3"
+        each for each in read_contents(lab.db).organizations if each["external_id"] == "org-3"
     )
     control(lab, f"/organizations/{organization['id']}", None, "DELETE")
     ended = go_on(lab)
     assert sum(write["path"] == "organizations" for write in ended.writes) == 1
-    world = read_world(lab.db)
+    world = read_contents(lab.db)
     again = [each for each in world.organizations if each["external_id"] == "org-3"]
     assert len(again) == 1
     loaded = {

@@ -13,7 +13,7 @@ from target_workos_users.locks import FileLock, InUse
 from tests.stress.kill import source
 from tests.stress.kill.killer import Kill
 from tests.stress.kill.tap import Tap
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_two_runs_at_one_sandbox_file_are_told_of_each_other(lab, running, anoth
     assert ended.exit_code == 1
     assert "is in use by another sandbox (process " in ended.err
     assert "Traceback" not in ended.err
-    assert read_world(lab.db).users
+    assert read_contents(lab.db).users
     assert running.process.is_alive()
 
 

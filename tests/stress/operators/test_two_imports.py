@@ -12,7 +12,7 @@ import pytest
 from tests.stress.kill.lab import Lab
 from tests.support.intended import EndState, expected, random_rows, spell
 from tests.support.whole_target import running_sandbox
-from workos_sandbox import Limits, read_world
+from workos_sandbox import Limits, read_contents
 
 ROLES = ["billing", "support"]
 
@@ -31,7 +31,7 @@ def two_jobs(sandbox, tmp_path, sources, **settings):
     for number, records in enumerate(sources):
         folder = tmp_path / f"job{number}"
         folder.mkdir()
-        jobs.append(Lab(folder, sandbox.base_url, sandbox.store.path, records))
+        jobs.append(Lab(folder, sandbox.base_url, sandbox.path, records))
         jobs[-1].settings = {**settings, "summary_path": str(folder / "summary.json")}
     running = [job.start() for job in jobs]
     for job, (name, process) in zip(jobs, running, strict=True):
@@ -46,7 +46,7 @@ def test_two_imports_of_the_same_users_end_as_one_would(tmp_path, dice):
     with running_sandbox(tmp_path / "sandbox.db", roles=ROLES) as sandbox:
         sources = [[spell(dice, row, {}) for row in rows] for _ in range(2)]
         jobs = two_jobs(sandbox, tmp_path, sources, batch_size_rows=100)
-        world = read_world(sandbox.store.path)
+        world = read_contents(sandbox.path)
     for job in jobs:
         assert {number for number, _ in job.errors()} == wanted.failed
     assert sorted(user["email"] for user in world.users) == sorted(wanted.users)
@@ -80,7 +80,7 @@ def test_two_imports_share_the_limit_with_few_refusals(tmp_path):
             rate_limit=200,
             batch_size_rows=500,
         )
-        world = read_world(sandbox.store.path)
+        world = read_contents(sandbox.path)
     assert len(world.users) == len(world.memberships) == 3_000
     assert len(world.organizations) == 1
     for job in jobs:

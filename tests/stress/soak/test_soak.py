@@ -31,8 +31,8 @@ _MOST_RSS_MB = 150
 _MOST_FILES = 100  # 50 connections among them
 
 
-def stats(base_url):
-    with urllib.request.urlopen(f"{base_url}/_sandbox/stats") as answer:
+def counts(base_url):
+    with urllib.request.urlopen(f"{base_url}/_sandbox/counts") as answer:
         return json.load(answer)
 
 
@@ -50,9 +50,9 @@ def test_an_import_with_faults_that_is_killed_over_and_over_loses_and_doubles_no
         soak = Soak(tmp_path, url, chunk, request.config.getoption("--kill-every"))
         soak.run_to_the_end()
         seconds = time.monotonic() - started
-        loading = stats(url)
+        loading = counts(url)
         assert soak.run() == 0  # once more, over the unchanged source
-        assert stats(url)["total"] == loading["total"]
+        assert counts(url)["total"] == loading["total"]
 
     source.check_world(db)
     source.check_errors(tmp_path / "errors.jsonl")

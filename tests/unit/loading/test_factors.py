@@ -117,10 +117,7 @@ async def test_of_two_factors_enrolled_at_one_time_the_older_one_stays(workos, o
     made = await workos.api.create_user({"email": "ann@example.com"})
     theirs = await workos.api.enroll_totp(made["id"], secret=ANOTHER.secret, issuer=None, user=None)
     if ours_is_older:
-        workos.sandbox.store.write(
-            "UPDATE auth_factors SET created_at = :at WHERE id = :id RETURNING id",
-            {"at": "2999-01-01T00:00:00.000Z", "id": theirs["id"]},
-        )
+        workos.set_created_at("auth_factors", theirs["id"], "2999-01-01T00:00:00.000Z")
     none = Action("answer", status=200, body=json.dumps({"data": [], "list_metadata": {}}))
     workos.sandbox.faults = Faults(script=[ScriptedFault(FACTORS, none, "GET")])
     outcome = await workos.run().load(row(totp=TOTP))

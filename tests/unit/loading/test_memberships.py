@@ -10,7 +10,6 @@ from target_workos_users.exceptions import ErrorType
 from target_workos_users.loading.outcome import Result, Tally
 from tests.support.loading import ACME, GLOBEX, MEMBERSHIPS, failing, lost, row
 from workos_sandbox import Action
-from workos_sandbox.memberships import set_status
 
 LOST = [
     pytest.param(Action("drop_after"), id="connection_lost"),
@@ -30,7 +29,7 @@ async def another_import(workos, *, looking_first, **options):
 
 def status_of_the_only_membership(workos, status):
     (membership,) = workos.world.memberships
-    set_status(workos.sandbox.store, membership["id"], status)
+    workos.sandbox.edit_membership(membership["id"], status=status)
 
 
 async def test_a_membership_that_exists_is_no_error_and_gets_the_roles_it_lacks(workos):

@@ -9,7 +9,7 @@ from target_workos_users.loading import organizations as module
 from target_workos_users.loading.organizations import OrganizationCache, OrganizationCounts
 from target_workos_users.records.parse import OrganizationRef
 from tests.support.loading import api_of
-from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_world
+from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
 
 NOT_FOUND = Action("answer", status=404, body='{"message":"Not Found"}')
 
@@ -62,9 +62,9 @@ async def test_a_new_organization_costs_two_requests_and_then_none(sandbox, open
     acme = by_external_id("acme", "Acme Inc")
     organization_id = await cache.resolve(acme)
     assert await cache.resolve(by_external_id("acme")) == organization_id
-    assert sandbox.stats.count() == 2
+    assert sandbox.counts.total() == 2
     assert cache.counts == OrganizationCounts(hits=1, found=0, created=1)
-    (made,) = read_world(sandbox.path).organizations
+    (made,) = read_contents(sandbox.path).organizations
     assert (made["id"], made["external_id"], made["name"]) == (organization_id, "acme", "Acme Inc")
 
 
@@ -72,9 +72,9 @@ async def test_an_organization_that_is_there_is_found_and_keeps_its_name(sandbox
     made = await api.create_organization(name="Acme", external_id="acme")
     cache = open_cache()
     assert await cache.resolve(by_external_id("acme", "Acme Holding")) == made["id"]
-    assert sandbox.stats.count("GET") == 1
+    assert sandbox.counts.total("GET") == 1
     assert cache.counts == OrganizationCounts(found=1)
-    assert [each["name"] for each in read_world(sandbox.path).organizations] == ["Acme"]
+    assert [each["name"] for each in read_contents(sandbox.path).organizations] == ["Acme"]
 
 
 async def test_an_org_id_is_verified_once(sandbox, api, open_cache):
@@ -82,7 +82,7 @@ async def test_an_org_id_is_verified_once(sandbox, api, open_cache):
     cache = open_cache()
     for _ in range(3):
         assert await cache.resolve(by_id(made["id"])) == made["id"]
-    assert sandbox.stats.count("GET") == 1
+    assert sandbox.counts.total("GET") == 1
 
 
 async def test_an_org_id_that_does_not_exist_is_an_error_of_each_record_for_one_request(
@@ -93,7 +93,7 @@ async def test_an_org_id_that_does_not_exist_is_an_error_of_each_record_for_one_
     assert "org_id 'org_none' is no organization" in first.message
     assert not first.retryable
     assert first is not second
-    assert sandbox.stats.count() == 1
+    assert sandbox.counts.total() == 1
 
 
 async def test_an_unknown_external_id_without_a_name_says_what_to_give(open_cache):
@@ -106,7 +106,7 @@ async def test_with_create_missing_orgs_off_nothing_is_created(sandbox, open_cac
     cache = open_cache(create_missing=False)
     error = await refusal(cache, by_external_id("acme", "Acme"))
     assert "create_missing_orgs is off" in error.message
-    assert read_world(sandbox.path).organizations == []
+    assert read_contents(sandbox.path).organizations == []
 
 
 async def test_a_failure_is_forgotten_after_a_while(api, open_cache, monkeypatch):
@@ -126,14 +126,14 @@ async def test_a_record_with_a_name_creates_what_one_without_could_not(sandbox, 
         return_exceptions=True,
     )
     assert isinstance(nameless, RecordError)
-    assert named == read_world(sandbox.path).organizations[0]["id"]
+    assert named == read_contents(sandbox.path).organizations[0]["id"]
 
 
 async def test_concurrent_records_of_one_organization_share_two_requests(sandbox, open_cache):
     cache = open_cache()
     ids = await asyncio.gather(*(cache.resolve(by_external_id("acme", "Acme")) for _ in range(50)))
     assert len(set(ids)) == 1
-    assert sandbox.stats.count() == 2
+    assert sandbox.counts.total() == 2
 
 
 async def test_concurrent_records_share_an_error_but_not_its_object(sandbox, open_cache):
@@ -143,7 +143,7 @@ async def test_concurrent_records_share_an_error_but_not_its_object(sandbox, ope
     )
     assert len({id(error) for error in errors}) == 5
     assert len({error.message for error in errors}) == 1
-    assert sandbox.stats.count() == 1
+    assert sandbox.counts.total() == 1
 
 
 async def test_a_cancelled_record_leaves_the_others_their_organization(sandbox, open_cache):
@@ -155,7 +155,7 @@ async def test_a_cancelled_record_leaves_the_others_their_organization(sandbox, 
     await asyncio.sleep(0)
     first.cancel()
     assert await second
-    assert sandbox.stats.count() == 2
+    assert sandbox.counts.total() == 2
 
 
 @pytest.mark.parametrize("unseen", [1, 2, 4])
@@ -192,7 +192,7 @@ async def test_a_creation_whose_answer_is_lost_is_ours(sandbox, open_cache, acti
     sandbox.faults = Faults(script=[ScriptedFault("/organizations$", action, method="POST")])
     cache = open_cache()
     organization_id = await cache.resolve(by_external_id("acme", "Acme"))
-    assert [each["id"] for each in read_world(sandbox.path).organizations] == [organization_id]
+    assert [each["id"] for each in read_contents(sandbox.path).organizations] == [organization_id]
     assert cache.counts == OrganizationCounts(created=1)
 
 
@@ -217,10 +217,10 @@ async def test_the_state_holds_the_latest_organizations_and_spares_their_request
     state = cache.to_state()
     assert list(state.items()) == [("a", ids["a"]), ("c", ids["c"])]
 
-    requests = sandbox.stats.count()
+    requests = sandbox.counts.total()
     later = open_cache(state=state)
     assert await later.resolve(by_external_id("a")) == ids["a"]
-    assert sandbox.stats.count() == requests
+    assert sandbox.counts.total() == requests
 
 
 async def test_an_organization_that_was_deleted_is_resolved_anew(open_cache):
@@ -236,11 +236,11 @@ async def test_organizations_are_resolved_ahead_of_the_rows_that_need_them(sandb
     refs = [by_external_id(f"org-{i % 30}", f"Org {i % 30}") for i in range(90)]
     cache.prefetch([*refs, by_id("org_none")])
     await asyncio.gather(*cache._prefetchers)
-    requests = sandbox.stats.count()
+    requests = sandbox.counts.total()
     assert requests == 61
     for ref in refs:
         await cache.resolve(ref)
-    assert sandbox.stats.count() == requests
+    assert sandbox.counts.total() == requests
 
 
 async def test_closing_ends_what_is_under_way(sandbox, open_cache):

@@ -10,7 +10,7 @@ from target_workos_users.exceptions import ErrorType
 from target_workos_users.loading import roles as module
 from target_workos_users.loading.outcome import Tally
 from tests.support.loading import ACME, GLOBEX, MEMBERSHIPS, failing, row
-from workos_sandbox import Action, Faults, ScriptedFault
+from workos_sandbox import Action, EnvironmentSettings, Faults, ScriptedFault
 
 INVALID_ROLE = '{"message":"Invalid role.","code":"invalid_role"}'
 ROLES = "/authorization/organizations/[^/]+/roles$"
@@ -84,7 +84,7 @@ async def test_a_role_that_workos_does_not_know_is_named_by_each_run(
     assert error.error_type is ErrorType.ROLE_ASSIGNMENT
     assert "'boss'" in error.message
     assert workos.members == {}
-    workos.sandbox.store.add_role("boss")
+    await workos.add_role("boss")
     outcome = await workos.run(after=run).load(refused)
     assert outcome.tallies == [Tally.MEMBERSHIPS, Tally.ROLES_ASSIGNED]
     assert workos.members == {("ann@example.com", "acme"): {"editor", "boss"}}
@@ -183,7 +183,7 @@ async def test_an_unknown_role_is_looked_for_again_after_a_while_only(workos, mo
     run = workos.run()
     await run.load_all([row(f"{i}@example.com", ACME, ["boss"]) for i in range(50)])
     assert workos.requests()[READ_ROLES] == 1
-    workos.sandbox.store.add_role("boss")
+    await workos.add_role("boss")
     assert (await run.load(row(organization=ACME, roles=["boss"]))).errors
     monkeypatch.setattr(module, "_SECONDS_TO_LOOK_AGAIN", 0)
     assert not (await run.load(row(organization=ACME, roles=["boss"]))).errors
@@ -227,7 +227,7 @@ async def test_where_the_key_may_not_read_roles_an_old_membership_gets_those_tha
 class TestAnEnvironmentWithMultipleRolesOff:
     @pytest.fixture
     def options(self):
-        return {"multiple_roles": False}
+        return {"settings": EnvironmentSettings(multiple_roles=False)}
 
     async def test_gets_the_first_role_and_is_asked_once(self, workos):
         run = workos.run()

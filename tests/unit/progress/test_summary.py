@@ -20,7 +20,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import Action, Faults, ScriptedFault, read_world
+from workos_sandbox import Action, Faults, ScriptedFault, read_contents
 
 ROWS = [
     {
@@ -64,7 +64,7 @@ def lines():
 def test_the_numbers_reconcile_with_workos_the_errors_file_and_each_other(import_, tmp_path):
     run, _ = import_
     done, summary = run()
-    world = read_world(tmp_path / "s.db")
+    world = read_contents(tmp_path / "s.db")
     found = summary.records
     assert found.read == 60 == found.loaded + found.unchanged + found.failed
     assert found.failed == len({error["record_number"] for error in done.errors})
@@ -195,7 +195,7 @@ def test_a_place_that_cannot_be_written_stops_the_run_before_anything_is_loaded(
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError):
         run(summary_path="file/summary.json")
-    assert read_world(tmp_path / "s.db").users == []
+    assert read_contents(tmp_path / "s.db").users == []
     assert (tmp_path / "file").read_text() == ""
 
 

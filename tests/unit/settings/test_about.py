@@ -19,7 +19,7 @@ from docs import generate
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.target import TargetWorkosUsers
 from tests.support.whole_target import COMMAND, records, schema, write_messages
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 ROOT = Path(__file__).parents[3]
 BIN = Path(sys.executable).parent
@@ -277,7 +277,7 @@ def test_the_loader_is_installed_and_loads_in_a_project_of_ones_own(meltano, add
         "TARGET_WORKOS_USERS_ERRORS_PATH": "failed.jsonl",
     }
     meltano("invoke", HUB["name"], "--input", "input", **environment)
-    assert [user["email"] for user in read_world(meltano.folder / "sandbox.db").users] == [
+    assert [user["email"] for user in read_contents(meltano.folder / "sandbox.db").users] == [
         "ann@example.com"
     ]
     assert "1 records failed" in meltano("invoke", f"{HUB['name']}:errors", **environment)

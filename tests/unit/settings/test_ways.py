@@ -20,7 +20,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 BIN = Path(sys.executable).parent
 PREFIX = "TARGET_WORKOS_USERS_"
@@ -75,7 +75,7 @@ class Place:
         return files - given, self.users()
 
     def users(self):
-        return {user["email"]: user["first_name"] for user in read_world(self.sandbox).users}
+        return {user["email"]: user["first_name"] for user in read_contents(self.sandbox).users}
 
     def run(self, *command, **environment):
         kept = {

@@ -26,7 +26,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 JSONL = {"format": "jsonl"}
 GZIP = {"format": "jsonl", "compression": "gzip"}
@@ -102,7 +102,7 @@ def rows(count=10, **columns):
 
 
 def emails(sandbox):
-    return sorted(user["email"] for user in read_world(sandbox.store.path).users)
+    return sorted(user["email"] for user in read_contents(sandbox.path).users)
 
 
 # As RECORDs
@@ -213,7 +213,7 @@ def test_types_of_parquet_become_what_a_record_has(load, sandbox, tmp_path):
     )
     parquet.write_table(table, tmp_path / "typed.parquet")
     assert load(message(PARQUET, tmp_path / "typed.parquet")).exit_code == 0
-    (user,) = read_world(sandbox.store.path).users
+    (user,) = read_contents(sandbox.path).users
     assert (user["email_verified"], user["external_id"]) == (True, None)
     assert user["metadata"] == {
         "ns": "2024-02-29T12:30:00.123456",
@@ -231,7 +231,7 @@ def test_a_map_of_parquet_is_an_object(load, sandbox, tmp_path):
     table = pa.table({"email": ["ann@example.com"], "metadata": metadata})
     parquet.write_table(table, tmp_path / "map.parquet")
     load(message(PARQUET, tmp_path / "map.parquet"))
-    assert read_world(sandbox.store.path).users[0]["metadata"] == {"plan": "pro"}
+    assert read_contents(sandbox.path).users[0]["metadata"] == {"plan": "pro"}
 
 
 def test_binary_that_is_no_text_is_one_error_line(load, sandbox, tmp_path):

@@ -13,7 +13,7 @@ from tests.support.whole_target import (
     run_target,
     write_messages,
 )
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 STATE = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
 ROWS = [
@@ -73,7 +73,7 @@ def load(sandbox, tmp_path):
 
 
 def users(sandbox):
-    return sorted(read_world(sandbox.store.path).users, key=lambda user: user["email"])
+    return sorted(read_contents(sandbox.path).users, key=lambda user: user["email"])
 
 
 def test_a_mapped_stream_is_compared_as_it_is_mapped(load, sandbox):

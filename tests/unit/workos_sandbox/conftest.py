@@ -1,32 +1,45 @@
-"""A sandbox on a loopback port and a bare HTTP client for it."""
+"""A sandbox on a loopback port, and an HTTP client that shares nothing with its server."""
 
 from __future__ import annotations
 
-import asyncio
+import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import aiohttp
-import msgspec
 import pytest
 
-from workos_sandbox import Sandbox
+from tests.support.sandbox import client, running_sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import requests
+
+    from workos_sandbox import Sandbox
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
 
 @dataclass
 class Reply:
-    status: int
-    headers: Mapping[str, str]
-    text: str
+    """An answer, with what tests look at."""
+
+    response: requests.Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def headers(self) -> Any:
+        return self.response.headers
+
+    @property
+    def text(self) -> str:
+        return self.response.text
 
     @property
     def body(self) -> Any:
-        return msgspec.json.decode(self.text)
+        return self.response.json()
 
     @property
     def error(self) -> tuple[int, str | None]:
@@ -40,55 +53,62 @@ class Reply:
 class Api:
     """Sends requests to a sandbox, with its key, and makes what tests need over and over."""
 
-    def __init__(self, session: aiohttp.ClientSession) -> None:
+    def __init__(self, sandbox: Sandbox, session: requests.Session) -> None:
         self.session = session
+        self._base_url = sandbox.base_url
         self._users = 0
 
-    async def call(self, method: str, path: str, json: Any = None, **options: Any) -> Reply:
-        options.setdefault("timeout", aiohttp.ClientTimeout(5))
-        async with self.session.request(method, path, json=json, **options) as response:
-            return Reply(response.status, response.headers, await response.text())
+    def call(self, method: str, path: str, json: Any = None, **options: Any) -> Reply:
+        options.setdefault("timeout", 5)
+        return Reply(self.session.request(method, self._base_url + path, json=json, **options))
 
-    async def get(self, path: str, **query: Any) -> Reply:
-        return await self.call("GET", path, params=query)
+    def get(self, path: str, **query: Any) -> Reply:
+        return self.call("GET", path, params=query)
 
-    async def post(self, path: str, json: Any) -> Reply:
-        return await self.call("POST", path, json)
+    def post(self, path: str, json: Any) -> Reply:
+        return self.call("POST", path, json)
 
-    async def put(self, path: str, json: Any = None) -> Reply:
-        return await self.call("PUT", path, json)
+    def put(self, path: str, json: Any = None) -> Reply:
+        return self.call("PUT", path, json)
 
-    async def delete(self, path: str) -> Reply:
-        return await self.call("DELETE", path)
+    def patch(self, path: str, json: Any) -> Reply:
+        return self.call("PATCH", path, json)
 
-    async def user(self, **fields: Any) -> dict[str, Any]:
+    def delete(self, path: str) -> Reply:
+        return self.call("DELETE", path)
+
+    def user(self, **fields: Any) -> dict[str, Any]:
         self._users += 1
         body = {"email": f"user{self._users}@example.com"} | fields
-        return await self._created("/user_management/users", body)
+        return self._created("/user_management/users", body)
 
-    async def organization(self, **fields: Any) -> dict[str, Any]:
-        return await self._created("/organizations", {"name": "Acme"} | fields)
+    def organization(self, **fields: Any) -> dict[str, Any]:
+        return self._created("/organizations", {"name": "Acme"} | fields)
 
-    async def membership(self, **fields: Any) -> dict[str, Any]:
-        return await self._created("/user_management/organization_memberships", fields)
+    def membership(self, **fields: Any) -> dict[str, Any]:
+        return self._created("/user_management/organization_memberships", fields)
 
-    async def member(self, **fields: Any) -> dict[str, Any]:
+    def member(self, **fields: Any) -> dict[str, Any]:
         """A membership of a new user in a new organization."""
-        user, organization = await self.user(), await self.organization()
-        return await self.membership(
-            user_id=user["id"], organization_id=organization["id"], **fields
-        )
+        user, organization = self.user(), self.organization()
+        return self.membership(user_id=user["id"], organization_id=organization["id"], **fields)
 
-    async def _created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        reply = await self.post(path, body)
+    def _created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        reply = self.post(path, body)
         assert reply.status == 201, reply.text
         return reply.body
 
 
-def api_session(sandbox: Sandbox) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        sandbox.base_url, headers={"Authorization": f"Bearer {sandbox.api_key}"}
-    )
+@contextmanager
+def open_sandbox(path, **options):
+    """A sandbox with these options and a client for it: ``with run(db) as (sandbox, api)``."""
+    with running_sandbox(path, **options) as sandbox, client(sandbox.api_key) as session:
+        yield sandbox, Api(sandbox, session)
+
+
+@pytest.fixture
+def run():
+    return open_sandbox
 
 
 @pytest.fixture
@@ -97,41 +117,30 @@ def db(tmp_path):
 
 
 @pytest.fixture
-async def sandbox(db):
-    async with Sandbox(db) as running:
-        yield running
+def opened(db):
+    with open_sandbox(db) as both:
+        yield both
 
 
 @pytest.fixture
-async def api(sandbox):
-    async with api_session(sandbox) as session:
-        yield Api(session)
+def sandbox(opened):
+    return opened[0]
 
 
 @pytest.fixture
-def connect():
-    """To talk to a sandbox that a test starts itself: ``async with connect(sandbox) as api``."""
-    return _Connection
-
-
-class _Connection:
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._session = api_session(sandbox)
-
-    async def __aenter__(self) -> Api:
-        return Api(self._session)
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        await self._session.close()
+def api(opened):
+    return opened[1]
 
 
 @pytest.fixture
 def until():
-    """Waits for a condition: ``await until(lambda: sandbox.stats.writes)``."""
+    """Waits for a condition: ``until(lambda: sandbox.counts.writes)``."""
 
-    async def wait(condition):
-        while not condition():  # noqa: ASYNC110 - the sandbox has no event for it
-            await asyncio.sleep(0.01)
+    def wait(condition):
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.01)
 
     return wait
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workos_sandbox import NO_LIMITS, Limits, Sandbox
+from workos_sandbox import NO_LIMITS, Limits
 from workos_sandbox.limits import RateBudgets, SlidingWindow
 
 USERS = "/user_management/users"
@@ -64,29 +64,29 @@ def test_no_span_of_the_window_ever_holds_more_than_the_limit(limit, gaps):
         assert len(in_span) <= limit
 
 
-async def test_over_http_it_is_a_429_as_live_workos_sends_it(db, connect):
-    async with Sandbox(db, limits=Limits(writes=2)) as sandbox, connect(sandbox) as api:
+def test_over_http_it_is_a_429_as_live_workos_sends_it(db, run):
+    with run(db, limits=Limits(writes=2)) as (sandbox, api):
         for _ in range(2):
-            await api.user()
-        reply = await api.post(USERS, {"email": "ada@example.com"})
+            api.user()
+        reply = api.post(USERS, {"email": "ada@example.com"})
         assert (reply.status, reply.body) == (429, {"message": LIVE_MESSAGE})
         assert 1 <= int(reply.headers["Retry-After"]) <= 10
-        assert (await api.get(USERS, email="ada@example.com")).body["data"] == []
+        assert (api.get(USERS, email="ada@example.com")).body["data"] == []
         sandbox.limits = NO_LIMITS
-        await api.user()
+        api.user()
 
 
-async def test_a_wrong_key_uses_up_nothing(db, connect):
-    async with Sandbox(db, limits=Limits(writes=1)) as sandbox, connect(sandbox) as api:
+def test_a_wrong_key_uses_up_nothing(db, run):
+    with run(db, limits=Limits(writes=1)) as (_, api):
         wrong = {"Authorization": "Bearer no"}
-        assert (await api.call("POST", USERS, json={}, headers=wrong)).status == 401
-        await api.user()
+        assert (api.call("POST", USERS, json={}, headers=wrong)).status == 401
+        api.user()
 
 
 @pytest.mark.parametrize("limits", [None, Limits(writes=3)])
-async def test_the_busiest_ten_seconds_of_writes_count_refused_ones_too(db, connect, limits):
-    async with Sandbox(db, limits=limits or NO_LIMITS) as sandbox, connect(sandbox) as api:
+def test_the_busiest_ten_seconds_of_writes_count_refused_ones_too(db, run, limits):
+    with run(db, limits=limits or NO_LIMITS) as (sandbox, api):
         for number in range(5):
-            await api.post(USERS, {"email": f"user{number}@example.com"})
-            await api.get(USERS)
-        assert sandbox.stats.writes == sandbox.stats.max_writes_in_10_s == 5
+            api.post(USERS, {"email": f"user{number}@example.com"})
+            api.get(USERS)
+        assert sandbox.counts.writes == sandbox.counts.max_writes_in_10_s == 5

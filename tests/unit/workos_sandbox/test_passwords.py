@@ -6,21 +6,21 @@ import hmac
 
 import pytest
 
-from workos_sandbox import read_world
+from workos_sandbox import read_contents
 
 USERS = "/user_management/users"
 
 
-async def test_a_hash_is_kept_as_sent_and_never_shown(api, db, bcrypt):
-    user = await api.user(password_hash=bcrypt, password_hash_type="bcrypt")
+def test_a_hash_is_kept_as_sent_and_never_shown(api, db, bcrypt):
+    user = api.user(password_hash=bcrypt, password_hash_type="bcrypt")
     assert not any("password" in key for key in user)
-    (stored,) = read_world(db).users
+    (stored,) = read_contents(db).users
     assert (stored["password_hash"], stored["password_hash_type"]) == (bcrypt, "bcrypt")
 
 
-async def test_a_plaintext_password_is_kept_as_a_hash_of_it(api, db):
-    await api.user(password="correct horse battery")
-    (stored,) = read_world(db).users
+def test_a_plaintext_password_is_kept_as_a_hash_of_it(api, db):
+    api.user(password="correct horse battery")
+    (stored,) = read_contents(db).users
     assert stored["password_hash_type"] == "scrypt"
     salt, digest = (
         base64.b64decode(part + "=" * (-len(part) % 4))
@@ -31,12 +31,12 @@ async def test_a_plaintext_password_is_kept_as_a_hash_of_it(api, db):
     assert b"correct horse" not in db.read_bytes() + (db.parent / f"{db.name}-wal").read_bytes()
 
 
-async def test_an_update_replaces_the_hash_and_another_leaves_it(api, db, bcrypt):
-    user = await api.user(password="correct horse battery")
+def test_an_update_replaces_the_hash_and_another_leaves_it(api, db, bcrypt):
+    user = api.user(password="correct horse battery")
     path = f"{USERS}/{user['id']}"
-    await api.put(path, {"password_hash": bcrypt, "password_hash_type": "bcrypt"})
-    await api.put(path, {"first_name": "Ada", "password": None})
-    (stored,) = read_world(db).users
+    api.put(path, {"password_hash": bcrypt, "password_hash_type": "bcrypt"})
+    api.put(path, {"first_name": "Ada", "password": None})
+    (stored,) = read_contents(db).users
     assert (stored["password_hash"], stored["first_name"]) == (bcrypt, "Ada")
 
 
@@ -52,17 +52,15 @@ async def test_an_update_replaces_the_hash_and_another_leaves_it(api, db, bcrypt
         ({"password_hash": "h", "password_hash_type": "bcrypt"}, "invalid_password_hash"),
     ],
 )
-async def test_fields_that_do_not_go_together_are_refused(api, fields, code):
-    reply = await api.post(USERS, {"email": "ada@example.com"} | fields)
+def test_fields_that_do_not_go_together_are_refused(api, fields, code):
+    reply = api.post(USERS, {"email": "ada@example.com"} | fields)
     assert reply.error == (400, code)
 
 
-async def test_a_salt_position_goes_with_ssha256_only(api, bcrypt):
+def test_a_salt_position_goes_with_ssha256_only(api, bcrypt):
     ssha256 = "{SSHA256}" + base64.b64encode(bytes(40)).decode()
-    await api.user(
-        password_hash=ssha256, password_hash_type="ssha256", password_salt_position="prefix"
-    )
-    reply = await api.post(
+    api.user(password_hash=ssha256, password_hash_type="ssha256", password_salt_position="prefix")
+    reply = api.post(
         USERS,
         {
             "email": "ada@example.com",
@@ -82,8 +80,8 @@ async def test_a_salt_position_goes_with_ssha256_only(api, bcrypt):
         ("abc", ["password_too_short", "password_too_weak"]),
     ],
 )
-async def test_a_weak_password_is_told_why(api, password, codes):
-    reply = await api.post(USERS, {"email": "ada@example.com", "password": password})
+def test_a_weak_password_is_told_why(api, password, codes):
+    reply = api.post(USERS, {"email": "ada@example.com", "password": password})
     assert reply.error == (400, "password_strength_error")
     assert reply.error_codes == codes
     assert password not in reply.text

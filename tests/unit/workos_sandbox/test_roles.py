@@ -7,10 +7,10 @@ from workos_sandbox import Sandbox, SandboxError
 MEMBERSHIPS = "/user_management/organization_memberships"
 
 
-async def test_admin_member_and_the_roles_asked_for_are_there_from_the_start(db, connect):
+def test_admin_member_and_the_roles_asked_for_are_there_from_the_start(db, run):
     for _ in range(2):  # and once only when the file is opened again
-        async with Sandbox(db, roles=["billing-admin"]) as sandbox, connect(sandbox) as api:
-            listed = (await api.get("/authorization/roles")).body["data"]
+        with run(db, roles=["billing-admin"]) as (_, api):
+            listed = (api.get("/authorization/roles")).body["data"]
             assert [role["slug"] for role in listed] == ["admin", "member", "billing-admin"]
 
 
@@ -19,63 +19,81 @@ def test_a_role_that_workos_would_not_take_is_refused_at_the_start(db):
         Sandbox(db, roles=["No Slug"])
 
 
-async def test_a_created_role_can_be_given(api):
+def test_a_created_role_can_be_given(api):
     body = {"slug": "editor", "name": "Editor", "description": "Edits"}
-    created = await api.post("/authorization/roles", body)
+    created = api.post("/authorization/roles", body)
     assert created.status == 201
     assert created.body | body == created.body
     assert created.body["type"] == "EnvironmentRole"
-    assert (await api.get("/authorization/roles/editor")).body == created.body
-    assert (await api.member(role_slug="editor"))["role"] == {"slug": "editor"}
+    assert (api.get("/authorization/roles/editor")).body == created.body
+    assert (api.member(role_slug="editor"))["role"] == {"slug": "editor"}
 
 
-async def test_a_role_of_an_organization_is_given_there_only(api):
-    member, stranger = await api.member(), await api.member()
+def test_a_role_of_an_organization_is_given_there_only(api):
+    member, stranger = api.member(), api.member()
     roles = f"/authorization/organizations/{member['organization_id']}/roles"
-    created = await api.post(roles, {"slug": "org-lead", "name": "Lead"})
+    created = api.post(roles, {"slug": "org-lead", "name": "Lead"})
     assert (created.status, created.body["type"]) == (201, "OrganizationRole")
-    assert (await api.get(f"{roles}/org-lead")).body == created.body
-    listed = (await api.get(roles)).body["data"]
+    assert (api.get(f"{roles}/org-lead")).body == created.body
+    listed = (api.get(roles)).body["data"]
     assert [role["slug"] for role in listed] == ["admin", "member", "org-lead"]
-    given = await api.put(f"{MEMBERSHIPS}/{member['id']}", {"role_slug": "org-lead"})
+    given = api.put(f"{MEMBERSHIPS}/{member['id']}", {"role_slug": "org-lead"})
     assert given.body["role"] == {"slug": "org-lead"}
-    refused = await api.put(f"{MEMBERSHIPS}/{stranger['id']}", {"role_slug": "org-lead"})
+    refused = api.put(f"{MEMBERSHIPS}/{stranger['id']}", {"role_slug": "org-lead"})
     assert refused.error == (422, "invalid_role")
 
 
-async def test_a_slug_that_is_left_out_is_made_from_the_name(api):
-    organization = await api.organization()
+def test_a_slug_that_is_left_out_is_made_from_the_name(api):
+    organization = api.organization()
     path = f"/authorization/organizations/{organization['id']}/roles"
-    slug = (await api.post(path, {"name": "Team Lead"})).body["slug"]
+    slug = (api.post(path, {"name": "Team Lead"})).body["slug"]
     assert slug.startswith("org-team-lead-")
 
 
-async def test_a_taken_slug_is_a_409(api):
-    organization = await api.organization()
+def test_a_taken_slug_is_a_409(api):
+    organization = api.organization()
     path = f"/authorization/organizations/{organization['id']}/roles"
     body = {"slug": "org-lead", "name": "Lead"}
-    assert (await api.post(path, body)).status == 201
-    assert (await api.post(path, body)).error == (409, "organization_role_slug_conflict")
-    environment = await api.post("/authorization/roles", {"slug": "admin", "name": "A"})
+    assert (api.post(path, body)).status == 201
+    assert (api.post(path, body)).error == (409, "organization_role_slug_conflict")
+    environment = api.post("/authorization/roles", {"slug": "admin", "name": "A"})
     assert environment.error == (409, "role_slug_conflict")
 
 
 @pytest.mark.parametrize(
     "body", [{"slug": "No", "name": "A"}, {"slug": "a"}, {"slug": "a", "name": "x" * 49}]
 )
-async def test_a_malformed_role_is_a_422(api, body):
-    reply = await api.post("/authorization/roles", body)
+def test_a_malformed_role_is_a_422(api, body):
+    reply = api.post("/authorization/roles", body)
     assert reply.error == (422, "invalid_request_parameters")
 
 
-async def test_a_role_of_an_organization_needs_its_prefix(api):
-    organization = await api.organization()
+def test_a_role_of_an_organization_needs_its_prefix(api):
+    organization = api.organization()
     path = f"/authorization/organizations/{organization['id']}/roles"
-    reply = await api.post(path, {"slug": "lead", "name": "Lead"})
+    reply = api.post(path, {"slug": "lead", "name": "Lead"})
     assert reply.error_codes == ["slug_invalid"]
 
 
-async def test_a_role_or_organization_that_is_not_there_is_a_404(api):
-    assert (await api.get("/authorization/roles/owner")).error == (404, "entity_not_found")
-    reply = await api.get("/authorization/organizations/org_0/roles")
+def test_a_role_or_organization_that_is_not_there_is_a_404(api):
+    assert (api.get("/authorization/roles/owner")).error == (404, "entity_not_found")
+    reply = api.get("/authorization/organizations/org_0/roles")
     assert reply.body["entity_id"] == "org_0"
+
+
+def test_an_update_leaves_what_it_omits(api):
+    api.post("/authorization/roles", {"slug": "editor", "name": "Editor", "description": "Edits"})
+    updated = api.patch("/authorization/roles/editor", {"name": "Writer", "slug": "other"})
+    assert updated.status == 200
+    role = updated.body
+    assert (role["slug"], role["name"], role["description"]) == ("editor", "Writer", "Edits")
+    assert api.patch("/authorization/roles/editor", {"name": ""}).error_codes == [
+        "name_string_required"
+    ]
+
+
+def test_the_environments_roles_are_read_in_an_organization_and_not_changed_there(api):
+    path = f"/authorization/organizations/{api.organization()['id']}/roles/admin"
+    assert api.get(path).body["type"] == "EnvironmentRole"
+    assert api.patch(path, {"name": "Boss"}).error == (404, "entity_not_found")
+    assert api.put(f"{path}/permissions", {"permissions": []}).error == (404, "entity_not_found")

@@ -8,12 +8,12 @@ from typing import Any
 _WINDOW_SECONDS = 10
 
 
-class Stats:
-    """Requests by route and outcome, and the busiest ten seconds of writes.
+class RequestCounts:
+    """Requests by endpoint and outcome, and the busiest ten seconds of writes.
 
     Attributes:
-        requests: By route (``POST /user_management/users/{id}``; the bare path where there is
-            no route) and outcome: the status that was sent, or the kind of fault that the
+        requests: By endpoint (``POST /user_management/users/{id}``; the bare path where there is
+            no endpoint) and outcome: the status that was sent, or the kind of fault that the
             client saw instead (``drop_after``, ``hang``, …).
         writes: Writes on /user_management that arrived, refused ones included.
         max_writes_in_10_s: The most of them in any ten seconds.
@@ -47,16 +47,16 @@ class Stats:
         self.write_seconds = now - self._first_write
         self.max_writes_in_10_s = max(self.max_writes_in_10_s, len(times))
 
-    def answered(self, route: str, outcome: str) -> None:
+    def answered(self, endpoint: str, outcome: str) -> None:
         """Count a request by what became of it."""
-        self.requests.setdefault(route, Counter())[outcome] += 1
+        self.requests.setdefault(endpoint, Counter())[outcome] += 1
 
-    def count(self, route: str = "", outcome: str = "") -> int:
-        """Number of requests, of those routes and outcomes that begin with the given text."""
+    def total(self, endpoint: str = "", outcome: str = "") -> int:
+        """Number of requests, of those endpoints and outcomes that begin with the given text."""
         return sum(
             number
             for name, outcomes in self.requests.items()
-            if name.startswith(route)
+            if name.startswith(endpoint)
             for kind, number in outcomes.items()
             if kind.startswith(outcome)
         )
@@ -64,9 +64,9 @@ class Stats:
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
         return {
-            "total": self.count(),
+            "total": self.total(),
             "writes": self.writes,
             "max_writes_in_10_s": self.max_writes_in_10_s,
             "write_seconds": self.write_seconds,
-            "requests": {route: dict(outcomes) for route, outcomes in self.requests.items()},
+            "requests": {name: dict(outcomes) for name, outcomes in self.requests.items()},
         }

@@ -1,4 +1,4 @@
-"""Answers on the wire: as they are, or as a fault leaves them."""
+"""Responses on the wire: as they are, or as a fault leaves them."""
 
 from __future__ import annotations
 
@@ -10,25 +10,19 @@ import msgspec
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from workos_sandbox.exchange import Answer, Refusal
     from workos_sandbox.faults import Action
+    from workos_sandbox.response import Response
 
 _JSON = "application/json; charset=utf-8"
-_HANG_CHECK_SECONDS = 1.0
+_HANG_CHECK_SECONDS = 10.0
 
 
-def respond(answer: Answer) -> web.Response:
-    """The HTTP response of an answer, with a request id of its own."""
-    body = b"" if answer.body is None else msgspec.json.encode(answer.body)
-    return web.Response(status=answer.status, body=body, headers=_headers(_JSON))
-
-
-def refuse(refusal: Refusal) -> web.Response:
-    """The HTTP response of a refusal."""
-    response = respond(refusal.answer)
-    if refusal.retry_after is not None:
-        response.headers["Retry-After"] = str(refusal.retry_after)
-    return response
+def http_response(response: Response) -> web.Response:
+    """The HTTP response, with a request id of its own."""
+    body = response.body
+    if not isinstance(body, bytes):
+        body = b"" if body is None else msgspec.json.encode(body)
+    return web.Response(status=response.status, body=body, headers=_headers(response.headers))
 
 
 async def send_fault(
@@ -49,7 +43,7 @@ async def send_fault(
         What is left to send: where the connection is gone, aiohttp notices and sends nothing.
     """
     if action.kind in ("answer", "answer_after_write"):
-        headers = {**_headers(action.content_type), **action.headers}
+        headers = _headers({"Content-Type": action.content_type, **action.headers})
         if action.body is None:
             assert response is not None
             return web.Response(status=response.status, body=response.body, headers=headers)
@@ -85,5 +79,5 @@ async def _cut_off(request: web.BaseRequest, response: web.Response) -> web.Stre
     return half
 
 
-def _headers(content_type: str) -> dict[str, str]:
-    return {"Content-Type": content_type, "X-Request-Id": str(uuid.uuid4())}
+def _headers(given: dict[str, str]) -> dict[str, str]:
+    return {"Content-Type": _JSON, "X-Request-Id": str(uuid.uuid4()), **given}
