@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import concurrent.futures
+import csv
 import gzip
 import hashlib
 import json
@@ -14,11 +15,13 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from tests.stress.kill.conftest import until
 from tests.stress.kill.test_meltano_stops import plugin
@@ -30,7 +33,9 @@ pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
-NAMES = ("auth0", "clerk", "firebase", "cognito", "sql")
+CONVERTED = ("auth0", "cognito", "firebase", "keycloak", "okta")
+EXPORTED = ("better-auth", "clerk", "django", "laravel", "sql", "supabase")
+NAMES = (*CONVERTED, *EXPORTED)
 RUN = "uv run meltano run tap-csv target-workos-users"
 IN_FLIGHT = 20  # the setting concurrency
 
@@ -99,21 +104,36 @@ class Recipe:
         return [json.loads(line) for line in lines]
 
 
+class Recipes(Mapping[str, Recipe]):
+    """All recipes, two at a time, each waited for when a test asks for it: most is start-up."""
+
+    def __init__(self, root: Path, pool: concurrent.futures.Executor) -> None:
+        self._root = root
+        self._futures = {name: pool.submit(self._follow, name) for name in NAMES}
+
+    def _follow(self, name: str) -> Recipe:
+        done = shell(self._root, "\n".join(commands(name)))
+        assert done.returncode == 0, done.stderr
+        return Recipe(self._root / "docs/recipes" / name, done.stderr)
+
+    def __getitem__(self, name: str) -> Recipe:
+        return self._futures[name].result()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._futures)
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+
 @pytest.fixture(scope="module")
-def recipes(tmp_path_factory) -> dict[str, Recipe]:
-    """All recipes, two at a time: most of it is start-up."""
+def recipes(tmp_path_factory):
     root = tmp_path_factory.mktemp("clone")
     shutil.copytree(
         RECIPES, root / "docs/recipes", ignore=shutil.ignore_patterns("output", ".meltano")
     )
-
-    def follow(name: str) -> Recipe:
-        done = shell(root, "\n".join(commands(name)))
-        assert done.returncode == 0, done.stderr
-        return Recipe(root / "docs/recipes" / name, done.stderr)
-
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return dict(zip(NAMES, pool.map(follow, NAMES), strict=True))
+        yield Recipes(root, pool)
 
 
 def names(user):
@@ -165,7 +185,7 @@ def test_a_password_that_a_stranger_set_for_an_address_doesnt_open_its_owners_ac
     assert grace["password_hash"] is None
 
 
-@pytest.mark.parametrize("name", ["auth0", "firebase", "cognito"])
+@pytest.mark.parametrize("name", CONVERTED)
 def test_what_to_csv_leaves_out_is_counted_as_the_readme_says(recipes, name):
     readme = (RECIPES / name / "README.md").read_text()
     expected = re.findall(r"^ *((?:output/users\.csv: |left out, ).*)$", readme, re.MULTILINE)
@@ -188,36 +208,52 @@ def test_clerk_hashes_are_put_into_workos_form_and_fit_the_passwords(recipes):
         "max": None,  # md5
         "sol": None,  # social only
     }
-    salt, digest = pbkdf2_parts(users["grace@example.com"]["password_hash"])
-    assert hashlib.pbkdf2_hmac("sha256", b"correct horse 8", salt, 600_000) == digest
-    assert firebase_password_fits(users["fay@example.com"]["password_hash"], b"user1password")
+    assert fits(users["grace@example.com"], "correct horse 8")
+    assert fits(users["fay@example.com"], "user1password")
 
 
-def pbkdf2_parts(password_hash):
-    _, name, parameters, salt, digest = password_hash.split("$")
-    assert (name, parameters) == ("pbkdf2", "i=600000,d=sha256")
-    return unpadded(salt), unpadded(digest)
+def fits(user, password):
+    """Whether a password opens the hash that WorkOS was given, computed apart from the target."""
+    _, name, *fields, salt, digest = user["password_hash"].split("$")
+    assert user["password_hash_type"] == {"argon2id": "argon2"}.get(name, name)
+    given = dict(item.split("=", 1) for item in fields[-1].split(","))
+    check = {"argon2id": argon2, "pbkdf2": pbkdf2, "scrypt": scrypt, "firebase-scrypt": firebase}
+    computed = check[name](password.encode(), unpadded(salt), given)
+    return computed == unpadded(digest)
 
 
 def unpadded(text):
     return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
-def firebase_password_fits(password_hash, password):
+def argon2(password, salt, given):
+    memory, passes, lanes = (int(given[name]) for name in "mtp")
+    return Argon2id(
+        salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory
+    ).derive(password)
+
+
+def pbkdf2(password, salt, given):
+    return hashlib.pbkdf2_hmac(given["d"], password, salt, int(given["i"]))
+
+
+def scrypt(password, salt, given):
+    cost, block, lanes, length = (int(given[name]) for name in ("n", "r", "p", "kl"))
+    return hashlib.scrypt(password, salt=salt, n=cost, r=block, p=lanes, dklen=length, maxmem=2**26)
+
+
+def firebase(password, salt, given):
     """Firebase's own computation (github firebase/scrypt): AES of the signer key, by scrypt."""
-    _, name, version, parameters, salt, digest = password_hash.split("$")
-    assert (name, version) == ("firebase-scrypt", "v=1")
-    given = dict(item.split("=", 1) for item in parameters.split(","))
     key = hashlib.scrypt(
         password,
-        salt=unpadded(salt) + unpadded(given["ss"]),
+        salt=salt + unpadded(given["ss"]),
         n=2 ** int(given["m"]),
         r=int(given["r"]),
         p=1,
         maxmem=2**26,
     )
     encryptor = Cipher(algorithms.AES(key[:32]), modes.CTR(bytes(16))).encryptor()
-    return encryptor.update(unpadded(given["sk"])) == unpadded(digest)
+    return encryptor.update(unpadded(given["sk"]))
 
 
 def test_clerk_users_come_with_verified_email_totp_and_username(recipes):
@@ -251,18 +287,38 @@ def test_clerk_memberships_come_from_a_second_csv(recipes):
 def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
     recipe = recipes["firebase"]
     users = recipe.users
-    assert users.keys() == {"user1@test.com", "jose@example.com"}
     user, jose = users["user1@test.com"], users["jose@example.com"]
     assert user["external_id"] == "kYi4EvWQlQTKSfnJ3dRSP6IH3ed2"
     assert names(user) == ("Test", "User 1")
     assert user["metadata"] == {"firebase_created_at": "1508893925000"}
     assert not user["email_verified"]
-    assert user["password_hash_type"] == "firebase-scrypt"
-    assert firebase_password_fits(user["password_hash"], b"user1password")
-    assert not firebase_password_fits(user["password_hash"], b"another")
+    assert fits(user, "user1password")
+    assert not fits(user, "another")
     assert names(jose) == ("José", '["Pepe"] Núñez')
     assert jose["password_hash"] is None
     assert recipe.memberships == {("jose@example.com", "acme", "acme", "admin")}
+    assert recipe.errors == []
+
+
+def test_firebase_users_come_whatever_their_export_lacks(recipes):
+    users = recipes["firebase"].users
+    assert users.keys() == {
+        f"{name}@{domain}"
+        for name, domain in (
+            ("user1", "test.com"),
+            ("jose", "example.com"),
+            ("foo", "example.com"),
+            ("nosalt", "example.com"),
+            ("empty", "example.com"),
+        )
+    }
+    foo, nosalt, empty = (users[f"{name}@example.com"] for name in ("foo", "nosalt", "empty"))
+    assert names(foo) == ("Foo", "van  Bar")  # a line break between them
+    assert fits(foo, "user1password")  # Base64 in its URL-safe alphabet
+    assert names(nosalt) == ("Madonna", None)
+    assert names(empty) == (None, None)
+    assert nosalt["password_hash"] is empty["password_hash"] is None
+    assert nosalt["metadata"] == {}
 
 
 def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
@@ -281,15 +337,136 @@ def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
     assert recipe.memberships == {("ada@example.com", "acme", "acme", "admin")}
 
 
+def test_keycloak_users_come_with_hashes_that_fit_totp_attributes_and_roles(recipes):
+    recipe = recipes["keycloak"]
+    users = recipe.users
+    assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert ada["external_id"] == "5736547a-e61e-465d-8540-e7c2dcf73f8f"
+    assert names(jose) == ("José", "Núñez")
+    assert (ada["email_verified"], jose["email_verified"]) == (True, False)
+    assert ada["metadata"] == {"keycloak_username": "ada"}
+    assert fits(ada, "ada-password")  # PBKDF2
+    assert fits(jose, "jose-password")  # Argon2
+    assert not fits(jose, "another")
+    for name in ("grace", "linus"):  # 27,500 iterations; signs in with Google
+        assert users[f"{name}@example.com"]["password_hash"] is None
+    secret = base64.b32encode(b"Xr3pLq9TzWb7KmVn2sYd").decode()
+    assert recipe.factors == {"ada@example.com": secret}
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "acme", "admin"),
+        ("jose@example.com", "globex", "globex", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_okta_users_come_with_organization_and_groups(recipes):
+    recipe = recipes["okta"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    ada = users["ada@example.com"]
+    assert ada["external_id"] == "00ug9GniRPxxM7mXsXVE"
+    assert names(ada) == ("Ada", "Lovelace")
+    assert ada["metadata"] == {"okta_login": "ada@example.com", "department": "Research"}
+    assert not any(user["email_verified"] for user in users.values())
+    assert recipe.memberships == {
+        ("ada@example.com", "Acme Inc", "Acme Inc", "admin"),
+        ("jose@example.com", "Acme Inc", "Acme Inc", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_django_users_come_with_hashes_that_fit_and_without_inactive_ones(recipes):
+    recipe = recipes["django"]
+    users = recipe.users
+    assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert ada["external_id"] == "1"
+    assert names(jose) == ("José", "Núñez, Jr.")
+    assert (ada["email_verified"], jose["email_verified"]) == (True, False)
+    assert ada["metadata"] == {"username": "ada", "staff": "true"}
+    assert jose["metadata"] == {"username": "jose"}
+    assert fits(ada, "ada-password")  # PBKDF2
+    assert fits(jose, "jose-password")  # Argon2
+    assert not fits(ada, "another")
+    for name in ("grace", "linus"):  # the mark of no password; 260,000 iterations
+        assert users[f"{name}@example.com"]["password_hash"] is None
+    assert recipe.errors == []
+
+
+def test_laravel_users_come_with_bcrypt_hashes_and_without_text_nulls(recipes):
+    recipe = recipes["laravel"]
+    users = recipe.users
+    with (RECIPES / "laravel/users.csv").open(newline="") as file:
+        rows = {row["email"]: row for row in csv.DictReader(file)}
+    assert users.keys() == rows.keys()
+    for email, row in rows.items():
+        digest = users[email]["password_hash"] or ""
+        assert digest.partition("$")[2].partition("$")[2] == row["password"][4:]
+        assert users[email]["password_hash_type"] == ("bcrypt" if digest else None)
+    assert [email for email, user in users.items() if user["email_verified"]] == ["ada@example.com"]
+    assert users["jose@example.com"]["name"] == 'José "Pepe" Núñez'
+    assert users["ada@example.com"]["external_id"] == "1"
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    assert recipe.errors == []
+
+
+def test_supabase_users_come_with_hashes_of_each_kind_totp_and_tenant(recipes):
+    recipe = recipes["supabase"]
+    users = recipe.users
+    types = {email: user["password_hash_type"] for email, user in users.items()}
+    assert types == {
+        "ada@example.com": "bcrypt",
+        "jose@example.com": "argon2",
+        "user1@test.com": "firebase-scrypt",
+        "grace@example.com": None,
+    }
+    assert fits(users["jose@example.com"], "jose-password")
+    assert fits(users["user1@test.com"], "user1password")
+    ada = users["ada@example.com"]
+    assert (ada["name"], ada["email_verified"]) == ("Ada Lovelace", True)
+    assert ada["metadata"] == {"phone": "15555550100"}
+    assert not users["jose@example.com"]["email_verified"]
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "acme", "admin"),
+        ("grace@example.com", "globex", "globex", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_better_auth_users_come_with_scrypt_hashes_that_fit_and_organizations(recipes):
+    recipe = recipes["better-auth"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert (ada["name"], ada["email_verified"]) == ("Ada Lovelace", True)
+    assert not jose["email_verified"]
+    assert fits(ada, "ada-password")
+    assert fits(jose, "jose-password")
+    assert not fits(jose, "another")
+    assert users["grace@example.com"]["password_hash"] is None
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "Acme Inc", "admin"),
+        ("ada@example.com", "globex", "Globex", "member"),
+        ("jose@example.com", "acme", "Acme Inc", "admin", "member"),
+    }
+    assert recipe.errors == []
+
+
 def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(recipes):
     recipe = recipes["sql"]
     users = recipe.users
-    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    assert users.keys() == {
+        f"{name}@example.com" for name in ("ada", "grace", "jose", "nell", "zoe")
+    }
     ada = users["ada@example.com"]
     assert (ada["external_id"], ada["name"]) == ("1", "Ada Lovelace")
     assert (ada["email_verified"], ada["password_hash_type"]) == (True, "bcrypt")
     assert ada["metadata"] == {"theme": "dark", "beta": "true"}
-    assert not users["jose@example.com"]["email_verified"]
+    verified = [email for email, user in users.items() if user["email_verified"]]
+    assert sorted(verified) == ["ada@example.com", "grace@example.com"]  # no date of zeros
+    assert (users["nell@example.com"]["name"], users["zoe@example.com"]["metadata"]) == (None, {})
     assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
     assert recipe.memberships == {
         ("ada@example.com", "10", "Acme Inc", "admin"),
@@ -302,7 +479,8 @@ def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(
 def test_no_recipe_prints_a_secret(recipes):
     for recipe in recipes.values():
         assert not re.search(
-            r"\$2[ab]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ", recipe.said
+            r"\$2[aby]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ|Xr3pLq|9iHxvs94|16a93d72",
+            recipe.said,
         )
 
 
