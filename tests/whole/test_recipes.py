@@ -33,9 +33,8 @@ pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
-CONVERTED = ("auth0", "cognito", "firebase", "keycloak", "okta")
-EXPORTED = ("better-auth", "clerk", "django", "laravel", "sql", "supabase")
-NAMES = (*CONVERTED, *EXPORTED)
+CONVERTED = ("auth0", "firebase", "cognito", "keycloak", "okta")
+NAMES = (*CONVERTED, "clerk", "django", "laravel", "supabase", "better-auth", "sql")
 RUN = "uv run meltano run tap-csv target-workos-users"
 IN_FLIGHT = 20  # the setting concurrency
 
@@ -132,8 +131,9 @@ def recipes(tmp_path_factory):
     shutil.copytree(
         RECIPES, root / "docs/recipes", ignore=shutil.ignore_patterns("output", ".meltano")
     )
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        yield Recipes(root, pool)
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    yield Recipes(root, pool)
+    pool.shutdown(cancel_futures=True)  # those that no test has asked for
 
 
 def names(user):
