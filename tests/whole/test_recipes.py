@@ -204,12 +204,14 @@ def test_clerk_hashes_are_put_into_workos_form_and_fit_the_passwords(recipes):
         "jose": "argon2",
         "grace": "pbkdf2",
         "fay": "firebase-scrypt",
+        "dina": "pbkdf2",
         "linus": None,  # 260,000 iterations: WorkOS takes 600,000 or more
         "max": None,  # md5
         "sol": None,  # social only
     }
     assert fits(users["grace@example.com"], "correct horse 8")
     assert fits(users["fay@example.com"], "user1password")
+    assert fits(users["dina@example.com"], "dina-password")
 
 
 def fits(user, password):
