@@ -18,6 +18,7 @@ import sys
 import zlib
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-NOT_AS_EXPORTED = (AttributeError, IndexError, OverflowError, TypeError, ValueError, sqlite3.Error)
+NOT_AS_EXPORTED = (AttributeError, LookupError, TypeError, ValueError)
 REDACTED = "UkVEQUNURUQ="  # Base64 of the word
 
 
@@ -59,10 +60,9 @@ class Source:
 
     def _checked(self, user: Row) -> Row:
         user[self.columns.partition(" ")[0]]  # another provider's export hasn't it
-        return self.row(user)
+        return self._row(user)
 
-    def row(self, user: Row) -> Row:
-        """The columns of a user."""
+    def _row(self, user: Row) -> Row:
         return user
 
     def each(self, paths: Iterable[Path | None], convert: Callable[[Row], T]) -> Iterator[T]:
@@ -73,15 +73,11 @@ class Source:
                     yield convert(item)
                 except LeftOut as what:
                     self.left_out[str(what)] += 1
-                except KeyError as name:
-                    raise SystemExit(f"{path}, line {line}: has no {name}; {self._doubt}") from None
-                except NOT_AS_EXPORTED as error:  # its text may quote a hash
-                    kind = type(error).__name__
-                    raise SystemExit(f"{path}, line {line}: {kind}; {self._doubt}") from None
-
-    @property
-    def _doubt(self) -> str:
-        return f"is it an export of {self.args.source}?"
+                except NOT_AS_EXPORTED as error:  # whose text may quote a hash
+                    lacks = isinstance(error, KeyError)
+                    problem = f"has no {error}" if lacks else type(error).__name__
+                    doubt = f"is it an export of {self.args.source}?"
+                    raise SystemExit(f"{path}, line {line}: {problem}; {doubt}") from None
 
 
 class Auth0(Source):
@@ -159,8 +155,7 @@ class Firebase(Source):
     )
     list_name = "users"
 
-    def row(self, user: Row) -> Row:
-        """The user, unless it is disabled or its hash isn't there to be had."""
+    def _row(self, user: Row) -> Row:
         if user.get("disabled"):
             raise LeftOut("disabled users")
         if user.get("passwordHash") == REDACTED:
@@ -184,8 +179,7 @@ class Keycloak(Source):
     )
     list_name = "users"
 
-    def row(self, user: Row) -> Row:
-        """The user, with one credential a kind."""
+    def _row(self, user: Row) -> Row:
         if not user.get("enabled"):
             raise LeftOut("disabled users")
         found: Row = {}
@@ -230,8 +224,7 @@ class Cognito(Grouped):
     list_name = "Users"
     user_id = "Username"
 
-    def row(self, user: Row) -> Row:
-        """The user, with its attributes."""
+    def _row(self, user: Row) -> Row:
         if not user.get("Enabled", True):
             raise LeftOut("disabled users")
         attributes = {item["Name"]: item.get("Value") for item in user["Attributes"]}
@@ -244,8 +237,7 @@ class Okta(Grouped):
     columns = "id status email login firstName lastName groups profile"
     user_id = "id"
 
-    def row(self, user: Row) -> Row:
-        """The user, with its profile."""
+    def _row(self, user: Row) -> Row:
         if user["status"] in {"STAGED", "SUSPENDED", "DEPROVISIONED"}:
             raise LeftOut("staged, suspended and deactivated users")
         profile: Row = user["profile"]
@@ -260,8 +252,9 @@ def write_csv(path: Path, source: Source) -> int:
     part.unlink(missing_ok=True)
     try:
         # What is no Unicode text becomes bytes that tap-csv reports, not another name.
+        private = partial(os.open, mode=0o600)
         with open(
-            part, "x", encoding="utf-8", errors="surrogatepass", newline="", opener=_private
+            part, "x", encoding="utf-8", errors="surrogatepass", newline="", opener=private
         ) as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(columns)
@@ -275,10 +268,6 @@ def write_csv(path: Path, source: Source) -> int:
     finally:
         part.unlink(missing_ok=True)
     return written
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _text(value: Any) -> str:
@@ -310,6 +299,8 @@ def main() -> None:
             written = write_csv(args.csv, source)
         except (OSError, EOFError, zlib.error, sqlite3.Error) as error:
             raise SystemExit(str(error)) from None
+        except (OverflowError, UnicodeError):  # what SQLite can't keep; its text may quote a hash
+            raise SystemExit("an id, a hash or a secret isn't Unicode text") from None
         except KeyboardInterrupt:
             raise SystemExit(130) from None
     sys.stderr.write(f"{args.csv}: {written:,} users\n")

@@ -249,6 +249,16 @@ def test_hashes_of_another_form_are_named_by_file_and_line_and_never_shown(
     assert done.stderr == f"{problem}; is it an export of auth0?\n"
 
 
+@pytest.mark.parametrize("secret", ["\ud83d", 2**70, {"a": 1}])
+def test_a_secret_that_cant_be_kept_is_an_error_without_a_traceback(tmp_path, secret):
+    factor = {"user_id": "auth0|1", "type": "otp", "otp_secret": secret}
+    (tmp_path / "u").write_text(json.dumps(ANN))
+    (tmp_path / "f").write_text(json.dumps(factor))
+    done = to_csv(tmp_path, "auth0", "users.csv", "u", "--factors", "f")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_an_export_that_was_damaged_on_the_way_is_an_error_without_a_traceback(tmp_path):
     whole = gzip.compress(json.dumps([ANN] * 1000).encode())
     for name, content in (("cut.gz", whole[:-9]), ("bad.gz", whole[:30] + b"x" + whole[31:])):
@@ -313,7 +323,7 @@ def test_an_okta_profile_cant_pass_for_what_okta_says_itself(tmp_path):
 @given(
     source=st.sampled_from(["auth0", "cognito", "firebase", "keycloak", "okta"]),
     content=st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+        st.none() | st.booleans() | st.integers() | st.text(st.characters(), max_size=3),
         lambda inner: (
             st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
         ),
