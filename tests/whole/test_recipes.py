@@ -15,11 +15,13 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from tests.stress.kill.conftest import until
 from tests.stress.kill.test_meltano_stops import plugin
@@ -31,7 +33,8 @@ pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
-NAMES = ("auth0", "clerk", "firebase", "cognito", "sql")
+CONVERTED = ("auth0", "firebase", "cognito", "keycloak", "okta")
+NAMES = (*CONVERTED, "clerk", "django", "laravel", "supabase", "better-auth", "sql")
 RUN = "uv run meltano run tap-csv target-workos-users"
 IN_FLIGHT = 20  # the setting concurrency
 
@@ -102,21 +105,37 @@ class Recipe:
         return [json.loads(line) for line in lines]
 
 
+class Recipes(Mapping[str, Recipe]):
+    """All recipes, two at a time, each waited for when a test asks for it: most is start-up."""
+
+    def __init__(self, root: Path, pool: concurrent.futures.Executor) -> None:
+        self._root = root
+        self._futures = {name: pool.submit(self._follow, name) for name in NAMES}
+
+    def _follow(self, name: str) -> Recipe:
+        done = shell(self._root, "\n".join(commands(name)))
+        assert done.returncode == 0, done.stderr
+        return Recipe(self._root / "docs/recipes" / name, done.stderr)
+
+    def __getitem__(self, name: str) -> Recipe:
+        return self._futures[name].result()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._futures)
+
+    def __len__(self) -> int:
+        return len(self._futures)
+
+
 @pytest.fixture(scope="module")
-def recipes(tmp_path_factory) -> dict[str, Recipe]:
-    """All recipes, two at a time: most of it is start-up."""
+def recipes(tmp_path_factory):
     root = tmp_path_factory.mktemp("clone")
     shutil.copytree(
         RECIPES, root / "docs/recipes", ignore=shutil.ignore_patterns("output", ".meltano")
     )
-
-    def follow(name: str) -> Recipe:
-        done = shell(root, "\n".join(commands(name)))
-        assert done.returncode == 0, done.stderr
-        return Recipe(root / "docs/recipes" / name, done.stderr)
-
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        return dict(zip(NAMES, pool.map(follow, NAMES), strict=True))
+    pool = concurrent.futures.ThreadPoolExecutor(2)
+    yield Recipes(root, pool)
+    pool.shutdown(cancel_futures=True)  # those that no test has asked for
 
 
 def names(user):
@@ -168,7 +187,7 @@ def test_a_password_that_a_stranger_set_for_an_address_doesnt_open_its_owners_ac
     assert grace["password_hash"] is None
 
 
-@pytest.mark.parametrize("name", ["auth0", "firebase", "cognito"])
+@pytest.mark.parametrize("name", CONVERTED)
 def test_what_to_csv_leaves_out_is_counted_as_the_readme_says(recipes, name):
     readme = (RECIPES / name / "README.md").read_text()
     expected = re.findall(r"^ *((?:output/users\.csv: |left out, ).*)$", readme, re.MULTILINE)
@@ -187,40 +206,58 @@ def test_clerk_hashes_are_put_into_workos_form_and_fit_the_passwords(recipes):
         "jose": "argon2",
         "grace": "pbkdf2",
         "fay": "firebase-scrypt",
+        "dina": "pbkdf2",
         "linus": None,  # 260,000 iterations: WorkOS takes 600,000 or more
         "max": None,  # md5
         "sol": None,  # social only
     }
-    salt, digest = pbkdf2_parts(users["grace@example.com"]["password_hash"])
-    assert hashlib.pbkdf2_hmac("sha256", b"correct horse 8", salt, 600_000) == digest
-    assert firebase_password_fits(users["fay@example.com"]["password_hash"], b"user1password")
+    assert fits(users["grace@example.com"], "correct horse 8")
+    assert fits(users["fay@example.com"], "user1password")
+    assert fits(users["dina@example.com"], "dina-password")
 
 
-def pbkdf2_parts(password_hash):
-    _, name, parameters, salt, digest = password_hash.split("$")
-    assert (name, parameters) == ("pbkdf2", "i=600000,d=sha256")
-    return unpadded(salt), unpadded(digest)
+def fits(user, password):
+    """Whether a password opens the hash that WorkOS was given, computed apart from the target."""
+    _, name, *fields, salt, digest = user["password_hash"].split("$")
+    assert user["password_hash_type"] == {"argon2id": "argon2"}.get(name, name)
+    given = dict(item.split("=", 1) for item in fields[-1].split(","))
+    check = {"argon2id": argon2, "pbkdf2": pbkdf2, "scrypt": scrypt, "firebase-scrypt": firebase}
+    computed = check[name](password.encode(), unpadded(salt), given)
+    return computed == unpadded(digest)
 
 
 def unpadded(text):
     return base64.b64decode(text + "=" * (-len(text) % 4))
 
 
-def firebase_password_fits(password_hash, password):
+def argon2(password, salt, given):
+    memory, passes, lanes = (int(given[name]) for name in "mtp")
+    return Argon2id(
+        salt=salt, length=32, iterations=passes, lanes=lanes, memory_cost=memory
+    ).derive(password)
+
+
+def pbkdf2(password, salt, given):
+    return hashlib.pbkdf2_hmac(given["d"], password, salt, int(given["i"]))
+
+
+def scrypt(password, salt, given):
+    cost, block, lanes, length = (int(given[name]) for name in ("n", "r", "p", "kl"))
+    return hashlib.scrypt(password, salt=salt, n=cost, r=block, p=lanes, dklen=length, maxmem=2**26)
+
+
+def firebase(password, salt, given):
     """Firebase's own computation (github firebase/scrypt): AES of the signer key, by scrypt."""
-    _, name, version, parameters, salt, digest = password_hash.split("$")
-    assert (name, version) == ("firebase-scrypt", "v=1")
-    given = dict(item.split("=", 1) for item in parameters.split(","))
     key = hashlib.scrypt(
         password,
-        salt=unpadded(salt) + unpadded(given["ss"]),
+        salt=salt + unpadded(given["ss"]),
         n=2 ** int(given["m"]),
         r=int(given["r"]),
         p=1,
         maxmem=2**26,
     )
     encryptor = Cipher(algorithms.AES(key[:32]), modes.CTR(bytes(16))).encryptor()
-    return encryptor.update(unpadded(given["sk"])) == unpadded(digest)
+    return encryptor.update(unpadded(given["sk"]))
 
 
 def test_clerk_users_come_with_verified_email_totp_and_username(recipes):
@@ -254,18 +291,38 @@ def test_clerk_memberships_come_from_a_second_csv(recipes):
 def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
     recipe = recipes["firebase"]
     users = recipe.users
-    assert users.keys() == {"user1@test.com", "jose@example.com"}
     user, jose = users["user1@test.com"], users["jose@example.com"]
     assert user["external_id"] == "kYi4EvWQlQTKSfnJ3dRSP6IH3ed2"
     assert names(user) == ("Test", "User 1")
     assert user["metadata"] == {"firebase_created_at": "1508893925000"}
     assert not user["email_verified"]
-    assert user["password_hash_type"] == "firebase-scrypt"
-    assert firebase_password_fits(user["password_hash"], b"user1password")
-    assert not firebase_password_fits(user["password_hash"], b"another")
+    assert fits(user, "user1password")
+    assert not fits(user, "another")
     assert names(jose) == ("José", '["Pepe"] Núñez')
     assert jose["password_hash"] is None
     assert recipe.memberships == {("jose@example.com", "acme", "acme", "admin")}
+    assert recipe.errors == []
+
+
+def test_firebase_users_come_whatever_their_export_lacks(recipes):
+    users = recipes["firebase"].users
+    assert users.keys() == {
+        f"{name}@{domain}"
+        for name, domain in (
+            ("user1", "test.com"),
+            ("jose", "example.com"),
+            ("foo", "example.com"),
+            ("nosalt", "example.com"),
+            ("empty", "example.com"),
+        )
+    }
+    foo, nosalt, empty = (users[f"{name}@example.com"] for name in ("foo", "nosalt", "empty"))
+    assert names(foo) == ("Foo", "van  Bar")  # a line break between them
+    assert fits(foo, "user1password")  # Base64 in its URL-safe alphabet
+    assert names(nosalt) == ("Madonna", None)
+    assert names(empty) == (None, None)
+    assert nosalt["password_hash"] is empty["password_hash"] is None
+    assert nosalt["metadata"] == {}
 
 
 def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
@@ -284,15 +341,136 @@ def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
     assert recipe.memberships == {("ada@example.com", "acme", "acme", "admin")}
 
 
+def test_keycloak_users_come_with_hashes_that_fit_totp_attributes_and_roles(recipes):
+    recipe = recipes["keycloak"]
+    users = recipe.users
+    assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert ada["external_id"] == "5736547a-e61e-465d-8540-e7c2dcf73f8f"
+    assert names(jose) == ("José", "Núñez")
+    assert (ada["email_verified"], jose["email_verified"]) == (True, False)
+    assert ada["metadata"] == {"keycloak_username": "ada"}
+    assert fits(ada, "ada-password")  # PBKDF2
+    assert fits(jose, "jose-password")  # Argon2
+    assert not fits(jose, "another")
+    for name in ("grace", "linus"):  # 27,500 iterations; signs in with Google
+        assert users[f"{name}@example.com"]["password_hash"] is None
+    secret = base64.b32encode(b"Xr3pLq9TzWb7KmVn2sYd").decode()
+    assert recipe.factors == {"ada@example.com": secret}
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "acme", "admin"),
+        ("jose@example.com", "globex", "globex", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_okta_users_come_with_organization_and_groups(recipes):
+    recipe = recipes["okta"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    ada = users["ada@example.com"]
+    assert ada["external_id"] == "00ug9GniRPxxM7mXsXVE"
+    assert names(ada) == ("Ada", "Lovelace")
+    assert ada["metadata"] == {"okta_login": "ada@example.com", "department": "Research"}
+    assert not any(user["email_verified"] for user in users.values())
+    assert recipe.memberships == {
+        ("ada@example.com", "Acme Inc", "Acme Inc", "admin"),
+        ("jose@example.com", "Acme Inc", "Acme Inc", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_django_users_come_with_hashes_that_fit_and_without_inactive_ones(recipes):
+    recipe = recipes["django"]
+    users = recipe.users
+    assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert ada["external_id"] == "1"
+    assert names(jose) == ("José", "Núñez, Jr.")
+    assert (ada["email_verified"], jose["email_verified"]) == (True, False)
+    assert ada["metadata"] == {"username": "ada", "staff": "true"}
+    assert jose["metadata"] == {"username": "jose"}
+    assert fits(ada, "ada-password")  # PBKDF2
+    assert fits(jose, "jose-password")  # Argon2
+    assert not fits(ada, "another")
+    for name in ("grace", "linus"):  # the mark of no password; 260,000 iterations
+        assert users[f"{name}@example.com"]["password_hash"] is None
+    assert recipe.errors == []
+
+
+def test_laravel_users_come_with_bcrypt_hashes_and_without_text_nulls(recipes):
+    recipe = recipes["laravel"]
+    users = recipe.users
+    with (RECIPES / "laravel/users.csv").open(newline="") as file:
+        rows = {row["email"]: row for row in csv.DictReader(file)}
+    assert users.keys() == rows.keys()
+    for email, row in rows.items():
+        digest = users[email]["password_hash"] or ""
+        assert digest.partition("$")[2].partition("$")[2] == row["password"][4:]
+        assert users[email]["password_hash_type"] == ("bcrypt" if digest else None)
+    assert [email for email, user in users.items() if user["email_verified"]] == ["ada@example.com"]
+    assert users["jose@example.com"]["name"] == 'José "Pepe" Núñez'
+    assert users["ada@example.com"]["external_id"] == "1"
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    assert recipe.errors == []
+
+
+def test_supabase_users_come_with_hashes_of_each_kind_totp_and_tenant(recipes):
+    recipe = recipes["supabase"]
+    users = recipe.users
+    types = {email: user["password_hash_type"] for email, user in users.items()}
+    assert types == {
+        "ada@example.com": "bcrypt",
+        "jose@example.com": "argon2",
+        "user1@test.com": "firebase-scrypt",
+        "grace@example.com": None,
+    }
+    assert fits(users["jose@example.com"], "jose-password")
+    assert fits(users["user1@test.com"], "user1password")
+    ada = users["ada@example.com"]
+    assert (ada["name"], ada["email_verified"]) == ("Ada Lovelace", True)
+    assert ada["metadata"] == {"phone": "15555550100"}
+    assert not users["jose@example.com"]["email_verified"]
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"}
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "acme", "admin"),
+        ("grace@example.com", "globex", "globex", "member"),
+    }
+    assert recipe.errors == []
+
+
+def test_better_auth_users_come_with_scrypt_hashes_that_fit_and_organizations(recipes):
+    recipe = recipes["better-auth"]
+    users = recipe.users
+    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    ada, jose = users["ada@example.com"], users["jose@example.com"]
+    assert (ada["name"], ada["email_verified"]) == ("Ada Lovelace", True)
+    assert not jose["email_verified"]
+    assert fits(ada, "ada-password")
+    assert fits(jose, "jose-password")
+    assert not fits(jose, "another")
+    assert users["grace@example.com"]["password_hash"] is None
+    assert recipe.memberships == {
+        ("ada@example.com", "acme", "Acme Inc", "admin"),
+        ("ada@example.com", "globex", "Globex", "member"),
+        ("jose@example.com", "acme", "Acme Inc", "admin", "member"),
+    }
+    assert recipe.errors == []
+
+
 def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(recipes):
     recipe = recipes["sql"]
     users = recipe.users
-    assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
+    assert users.keys() == {
+        f"{name}@example.com" for name in ("ada", "grace", "jose", "nell", "zoe")
+    }
     ada = users["ada@example.com"]
     assert (ada["external_id"], ada["name"]) == ("1", "Ada Lovelace")
     assert (ada["email_verified"], ada["password_hash_type"]) == (True, "bcrypt")
     assert ada["metadata"] == {"theme": "dark", "beta": "true"}
-    assert not users["jose@example.com"]["email_verified"]
+    verified = [email for email, user in users.items() if user["email_verified"]]
+    assert sorted(verified) == ["ada@example.com", "grace@example.com"]  # no date of zeros
+    assert (users["nell@example.com"]["name"], users["zoe@example.com"]["metadata"]) == (None, {})
     assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
     assert recipe.memberships == {
         ("ada@example.com", "10", "Acme Inc", "admin"),
@@ -305,7 +483,8 @@ def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(
 def test_no_recipe_prints_a_secret(recipes):
     for recipe in recipes.values():
         assert not re.search(
-            r"\$2[ab]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ", recipe.said
+            r"\$2[aby]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ|Xr3pLq|9iHxvs94|16a93d72",
+            recipe.said,
         )
 
 
@@ -364,138 +543,3 @@ def test_a_row_that_the_tap_couldnt_read_isnt_loaded_whatever_a_map_leaves_out(t
     done = run_target(config, path, tmp_path / "errors.jsonl")
     assert [line["error_message"] for line in done.errors] == ["users.csv, line 7: NUL bytes"]
     assert [u["email"] for u in read_contents(tmp_path / "sandbox.db").users] == ["bob@example.com"]
-
-
-# to_csv.py
-
-
-def to_csv(folder, *arguments):
-    return subprocess.run(
-        [sys.executable, RECIPES / "to_csv.py", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
-def rows(path):
-    with path.open(encoding="utf-8", errors="surrogatepass", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_same_export_gives_the_same_bytes(tmp_path):
-    files = [RECIPES / "auth0" / f"{name}.ndjson" for name in ("users", "passwords", "factors")]
-    options = [files[0], "--passwords", files[1], "--factors", files[2]]
-    for name in ("a.csv", "b.csv"):
-        assert to_csv(tmp_path, "auth0", name, *options).returncode == 0
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-
-
-def test_of_accounts_with_one_email_the_verified_one_with_a_password_comes_first(tmp_path):
-    accounts = [  # (id, verified, hash)
-        ("unverified", False, "$2b$10$u"),
-        ("verified", True, None),
-        ("both", True, "$2b$10$b"),
-        ("neither", False, None),
-    ]
-    users = [
-        {"user_id": f"auth0|{name}", "email": " Ann@Example.com ", "email_verified": verified}
-        for name, verified, _ in accounts
-    ]
-    passwords = [
-        {"_id": {"$oid": name}, "passwordHash": password_hash}
-        for name, _, password_hash in accounts
-        if password_hash
-    ]
-    factors = [{"user_id": "auth0|unverified", "type": "otp", "otp_secret": "JBSWY3DP"}]
-    for name, content in (("u", users), ("p", passwords), ("f", factors)):
-        (tmp_path / name).write_text("".join(json.dumps(line) + "\n" for line in content))
-    done = to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p", "--factors", "f")
-    found = rows(tmp_path / "users.csv")
-    assert [row["user_id"].partition("|")[2] for row in found] == [
-        "both",
-        "verified",
-        "unverified",
-        "neither",
-    ]
-    assert [row["password_hash"] for row in found] == ["$2b$10$b", "", "", ""]
-    assert {row["otp_secret"] for row in found} == {""}
-    assert "passwords and TOTP secrets of further accounts with one email: 1" in done.stderr
-
-
-def test_an_account_with_a_password_keeps_it_whatever_is_linked_to_it(tmp_path):
-    linked = [{"provider": "auth0", "user_id": name} for name in ("own", "other")]
-    user = {"user_id": "auth0|own", "email": "ann@example.com", "identities": linked}
-    passwords = [
-        {"_id": {"$oid": name}, "passwordHash": f"$2b$10${name}"} for name in ("own", "other")
-    ]
-    (tmp_path / "u").write_text(json.dumps(user))
-    (tmp_path / "p").write_text("".join(json.dumps(line) + "\n" for line in passwords))
-    assert to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p").returncode == 0
-    assert rows(tmp_path / "users.csv")[0]["password_hash"] == "$2b$10$own"
-
-
-def test_a_hash_of_another_kind_is_left_out_and_counted_but_not_shown(tmp_path):
-    (tmp_path / "u").write_text('{"user_id": "auth0|1", "email": "ann@example.com"}\n')
-    (tmp_path / "p").write_text('{"_id": {"$oid": "1"}, "passwordHash": "md5:5f4dcc3b5aa7"}\n')
-    done = to_csv(tmp_path, "auth0", "users.csv", "u", "--passwords", "p")
-    assert rows(tmp_path / "users.csv")[0]["password_hash"] == ""
-    assert "left out, hashes that aren't bcrypt: 1" in done.stderr
-    assert "5f4dcc" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    ("provider", "content", "problem"),
-    [
-        ("auth0", '{"user_id": "auth0|1", "email": "ann@', "users.json, line 1: not JSON"),
-        ("firebase", '{"users": [{"localId": "1", "email": "ann@', "is it cut off?"),
-        ("cognito", '{"Users": [{"Username": "1", "Attributes": []},', "is it cut off?"),
-        ("cognito", "", "is it cut off?"),
-        ("auth0", '{"localId": "1", "email": "ann@example.com"}', "no 'user_id'"),
-        ("cognito", '{"users": [{"localId": "1"}]}', "is it an export of cognito?"),
-    ],
-)
-def test_an_export_that_is_cut_off_or_anothers_is_an_error_and_leaves_no_csv(
-    tmp_path, provider, content, problem
-):
-    (tmp_path / "users.json").write_text(content)
-    done = to_csv(tmp_path, provider, "users.csv", "users.json")
-    assert done.returncode == 1
-    assert problem in done.stderr
-    assert "Traceback" not in done.stderr
-    assert "ann@" not in done.stderr
-    assert [path.name for path in tmp_path.iterdir()] == ["users.json"]
-
-
-def test_an_earlier_csv_is_replaced_by_one_that_only_its_owner_can_read(tmp_path):
-    (tmp_path / "users.csv").write_text("old")
-    (tmp_path / "users.csv").chmod(0o644)
-    (tmp_path / "users.json").write_text('{"users": [{"localId": "1", "email": "a@b.c"}]}')
-    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
-    assert stat.S_IMODE((tmp_path / "users.csv").stat().st_mode) == 0o600
-    assert rows(tmp_path / "users.csv")[0]["localId"] == "1"
-
-
-def test_a_document_is_read_whole_however_its_users_lie_across_the_blocks(tmp_path):
-    users = [
-        {"localId": str(number), "email": f"u{number}@example.com", "displayName": "[é]," * number}
-        for number in range(400)
-    ]
-    (tmp_path / "users.json").write_text(json.dumps({"users": users}, ensure_ascii=False, indent=1))
-    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
-    assert [row["displayName"] for row in rows(tmp_path / "users.csv")] == [
-        user["displayName"] for user in users
-    ]
-
-
-def test_text_that_isnt_unicode_is_left_for_the_tap_to_report(tmp_path):
-    (tmp_path / "users.json").write_bytes(
-        b'{"users": [{"localId": "1", "email": "a@b.c", "displayName": "Jos\xe9"},'
-        b' {"localId": "2", "email": "d@b.c", "displayName": "half \\ud83d"}]}'
-    )
-    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
-    with pytest.raises(UnicodeDecodeError):
-        (tmp_path / "users.csv").read_text(encoding="utf-8")
-    assert [row["localId"] for row in rows(tmp_path / "users.csv")] == ["1", "2"]

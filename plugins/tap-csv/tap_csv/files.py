@@ -14,14 +14,7 @@ from tap_csv.reader import CSVFile
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DIALECT_SETTINGS = (
-    "delimiter",
-    "doublequote",
-    "escapechar",
-    "quotechar",
-    "skipinitialspace",
-    "strict",
-)
+DIALECT_SETTINGS = ("delimiter", "escapechar", "quotechar", "skipinitialspace")
 
 
 @dataclass(frozen=True)

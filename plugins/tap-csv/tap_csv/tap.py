@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import FrameType
 
+    from singer_sdk import Stream
+
 
 class TapCSV(Tap):
     """Singer tap for CSV files."""
@@ -47,17 +49,11 @@ class TapCSV(Tap):
                     ),
                     th.Property("delimiter", th.StringType, description="`,` if left out"),
                     th.Property("quotechar", th.StringType, description='`"` if left out'),
-                    th.Property("doublequote", th.BooleanType, description="`true` if left out"),
                     th.Property("escapechar", th.StringType, description="None if left out"),
                     th.Property(
                         "skipinitialspace",
                         th.BooleanType,
                         description="Drop spaces after a delimiter; `false` if left out",
-                    ),
-                    th.Property(
-                        "strict",
-                        th.BooleanType,
-                        description="Take rows with stray quotes for bad; `false` if left out",
                     ),
                 ),
             ),
@@ -87,6 +83,20 @@ class TapCSV(Tap):
         """
         super().__init__(**kwargs)
         self.state.setdefault("bookmarks", {})
+
+    @property
+    def streams(self) -> dict[str, Stream]:
+        """The streams in the order of ``files``; the SDK's own is that of the alphabet.
+
+        A target that loads users before their memberships gets them so.
+        """
+        if self._streams is None:
+            self._streams = {}
+            for stream in self.discover_streams():
+                if self.input_catalog:
+                    stream.apply_catalog(self.input_catalog)
+                self._streams[stream.name] = stream
+        return self._streams
 
     def discover_streams(self) -> Sequence[CSVStream]:
         """A stream for each entry of ``files``.

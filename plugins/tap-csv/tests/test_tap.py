@@ -71,6 +71,25 @@ def test_a_foreign_bookmark_comes_back_before_the_first_record(tap):
     assert found[-1]["value"] == {"bookmarks": FOREIGN | {"users": {}}}
 
 
+@pytest.mark.parametrize("catalog", [False, True])
+def test_streams_come_in_the_order_in_which_the_settings_name_them(tap, tmp_path, catalog):
+    files = [{"entity": name, "path": f"{name}.csv"} for name in ("users", "organizations", "zoo")]
+    files.insert(1, {"entity": "memberships", "path": "users.csv"})
+    for name in ("organizations", "zoo"):
+        (tmp_path / f"{name}.csv").write_text("email\na@example.com\n")
+    config = {"files": files}
+    given = {}
+    if catalog:
+        given["catalog"] = json.loads(tap("email\n", "--discover", config=config).stdout)
+    found = of_type("RECORD", tap("email\nb@example.com\n", config=config, **given))
+    assert [message["stream"] for message in found] == [
+        "users",
+        "memberships",
+        "organizations",
+        "zoo",
+    ]
+
+
 @pytest.mark.parametrize("old", [{}, {"replication_key_value": 7}])
 def test_the_last_message_is_a_state_however_many_records_there_are(tap, old):
     rows = "".join(f"{number}@example.com\n" for number in range(10_001))
@@ -85,6 +104,13 @@ def test_a_flawed_row_is_a_record_with_an_error(tap):
         "email": "a@example.com",
         "_sdc_error": "users.csv, line 2: 1 fields, the header has 2",
     }
+
+
+def test_what_is_only_suspected_is_a_line_of_the_log(tap):
+    run = tap("email,\na@example.com,")
+    assert [message["record"] for message in of_type("RECORD", run)] == [{"email": "a@example.com"}]
+    assert run.stderr.count("users.csv: the header ends in a column without a name") == 1
+    assert run.stderr.count("users.csv ends without a line ending") == 1
 
 
 def test_metadata_columns_tell_file_time_and_line(tap):
@@ -124,6 +150,7 @@ def test_stream_maps_apply(tap):
     ("content", "config", "message"),
     [
         ("", {}, "Error: users.csv is empty: its first line must be the header"),
+        ("email;name\n", {}, "Error: users.csv: it looks as if the delimiter is ';'"),
         ("e-mail\n", {}, "Error: users.csv has no column email, which `keys` names"),
         ("email,_sdc_error\n", {}, "Error: entity users: a file has a column _sdc_error"),
         ("email\n", {"files": []}, "Error: nothing to read: set `files`"),
