@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ def kind_of(schema: dict[str, Any]) -> str:
 def default_of(schema: dict[str, Any]) -> str:
     """The default of a setting as JSON has it; empty if there is none."""
     default = schema.get("default", "")
-    return str(default).lower() if isinstance(default, bool) else str(default)
+    return default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
 
 
 def allowed(schema: dict[str, Any]) -> str:

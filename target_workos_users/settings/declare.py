@@ -26,7 +26,7 @@ def setting(
         kind: Its JSON type. The annotation of the field says the same.
         title: A few words.
         description: What it does, in a sentence or two: ``--about``, the docs and the Hub have it.
-        default: Its value if it isn't set.
+        default: Its value if it isn't set, in JSON: a list, where the field is a ``frozenset``.
         secret: Whether its value must not be shown.
         allowed_values: If only these are.
     """
@@ -38,7 +38,8 @@ def setting(
         "secret": secret,
         "allowed_values": allowed_values,
     }
-    return field(default=default, repr=not secret, metadata=declared)
+    value = frozenset(default) if isinstance(default, list) else default
+    return field(default=value, repr=not secret, metadata=declared)
 
 
 def properties_of(declared: type) -> Iterator[th.Property[Any]]:

@@ -267,7 +267,7 @@ class Settings:
             SettingsError: Names the setting, what was found, and the way out.
         """
         names = [each.name for each in fields(cls) if each.metadata]
-        given = {name: config[name] for name in names if config.get(name) not in (None, "", [])}
+        given = {name: config[name] for name in names if config.get(name) not in (None, "")}
         if given.get("retryable_only") and "only_errors_from" not in given:
             raise SettingsError(
                 "retryable_only is set without only_errors_from. Set only_errors_from to the "
@@ -280,6 +280,7 @@ class Settings:
         settings = msgspec.convert(given, cls)
         return replace(
             settings,
+            streams=settings.streams or None,
             organization=resolve.organization(settings),
             ledger_path=resolve.file_beside(
                 settings.errors_path, settings.ledger_path, suffix=".ledger"

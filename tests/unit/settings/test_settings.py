@@ -3,18 +3,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import fields, replace
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
+from msgspec import convert
+from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.settings.about import kind_of
 from target_workos_users.settings.checks import with_types
+from target_workos_users.settings.declare import properties_of, setting
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
 from target_workos_users.target import TargetWorkosUsers
@@ -104,12 +107,27 @@ def test_the_journal_goes_beside_the_errors_file_unless_it_is_turned_off():
     assert make_settings(journal_path="none").journal_path is None
 
 
-@pytest.mark.parametrize("given", [None, "", []])
+@pytest.mark.parametrize("given", [None, ""])
 def test_an_empty_value_is_none(given):
-    names = {name for name, schema in SETTINGS["properties"].items() if "default" not in schema}
-    names &= {each.name for each in fields(Settings)}
-    assert make_settings(**dict.fromkeys(names - {"sandbox_path"}, given)) == make_settings()
-    assert make_settings(errors_path=given).errors_path == "errors.jsonl"
+    names = {each.name for each in fields(Settings) if each.metadata} - {"sandbox_path"}
+    assert make_settings(**dict.fromkeys(names, given)) == make_settings()
+
+
+def test_an_empty_list_of_streams_leaves_none_out():
+    assert make_settings(streams=[]).streams is None
+
+
+def test_a_list_has_a_default_that_an_empty_one_is_not():
+    @dataclass(frozen=True)
+    class Declared:
+        texts: frozenset[str] = setting(
+            th.ArrayType(th.StringType), title="Texts", description="Some.", default=["a", "b"]
+        )
+
+    (declared,) = properties_of(Declared)
+    assert declared.to_dict()["texts"]["default"] == ["a", "b"]
+    assert Declared().texts == {"a", "b"}
+    assert convert({"texts": []}, Declared).texts == frozenset()
 
 
 def test_no_secret_is_in_the_text_of_the_settings():
@@ -143,7 +161,8 @@ def test_a_setting_is_what_its_schema_says(declared):
     schema = SETTINGS["properties"][declared.name]
     annotation = get_type_hints(Settings)[declared.name]
     assert (kind_of(schema), schema.get("enum")) == kind_and_values(annotation)
-    assert declared.default == schema.get("default")
+    default = schema.get("default")
+    assert declared.default == (frozenset(default) if isinstance(default, list) else default)
     assert declared.repr == (not schema.get("secret"))
     may_be_absent = NoneType in get_args(annotation)
     always_there = {"api_key", "base_url"}  # by the fallbacks
