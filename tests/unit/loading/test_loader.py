@@ -41,16 +41,13 @@ def row(email="ann@example.com", organization=None, roles=(), totp=None, **field
     )
 
 
-def failing(path, status, body="{}", method=None, count=1):
-    return Faults(
-        script=[
-            ScriptedFault(path, Action("answer", status=status, body=body), method, count=count)
-        ]
-    )
+def failing(path, status, body="{}", method=None, **more):
+    action = Action("answer", status=status, body=body)
+    return Faults(script=[ScriptedFault(path, action, method, **more)])
 
 
-def lost(path, action, method="POST", count=1):
-    return Faults(script=[ScriptedFault(path, action, method, count=count)])
+def lost(path, action, method="POST", **more):
+    return Faults(script=[ScriptedFault(path, action, method, **more)])
 
 
 class Environment:
@@ -208,7 +205,7 @@ async def test_a_user_that_workos_refuses_is_one_error_and_later_rows_try_themse
 
 
 async def test_a_record_that_is_always_refused_with_a_503_is_an_error_worth_another_run(workos):
-    workos.sandbox.faults = failing(USERS, 503, method="POST", count=None)
+    workos.sandbox.faults = failing(USERS, 503, method="POST", text="email", count=None)
     outcome = await workos.loader().load(row())
     assert [(each.error_type, each.retryable) for each in outcome.errors] == [
         (ErrorType.USER_CREATE, True)
@@ -657,7 +654,7 @@ async def test_a_factor_that_was_lost_on_the_way_is_enrolled_all_the_same(workos
 
 
 async def test_a_factor_that_was_not_enrolled_is_worth_another_run(workos):
-    workos.sandbox.faults = lost(FACTORS, Action("drop_before"), count=None)
+    workos.sandbox.faults = lost(FACTORS, Action("drop_before"), text="totp", count=None)
     loader = workos.loader()
     (error,) = (await loader.load(row(totp=Totp(SECRET, None, None)))).errors
     assert (error.error_type, error.retryable) == (ErrorType.TOTP_ENROLL, True)
