@@ -138,7 +138,8 @@ class ApiError(TargetError):
     def __str__(self) -> str:
         """The message, what WorkOS says in ``errors``, and the status and code that it gave."""
         texts = dict.fromkeys(text for text in self.details if text != self.message)
-        said = f"{self.message.rstrip('.')}: {' '.join(texts)}" if texts else self.message
+        listed = "; ".join(texts).replace(".; ", ". ")
+        said = f"{self.message.rstrip('.')}: {listed}" if texts else self.message
         details = ", ".join(
             part for part in (f"HTTP {self.status}" if self.status else "", self.code or "") if part
         )

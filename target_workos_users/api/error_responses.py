@@ -187,7 +187,8 @@ def _is_external_id_taken(error: ErrorBody) -> bool:
 def _message(value: Any) -> str:
     """A message, or several in a list (workos 10.8, ErrorBodyWithMessageOrMessageList)."""
     texts = value if isinstance(value, list) else [value]
-    return "; ".join(text for text in texts if isinstance(text, str))
+    said = "; ".join(text for text in texts if isinstance(text, str))
+    return said.replace(".; ", ". ")
 
 
 def _said(item: Any) -> str:
