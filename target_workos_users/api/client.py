@@ -191,17 +191,30 @@ class Client:
             Unreachable: WorkOS is down.
             Stopped: :meth:`.Transport.stop_retrying` was called meanwhile.
         """
+        if self._transport.is_refused_for_good:
+            raise self._unreachable(error, "nothing else, whatever is asked")
         try:
             response = await self._look(method, path)
         except NoResponse as loss:
-            raise _unreachable(error, str(loss)) from None
+            raise self._unreachable(error, str(loss)) from None
         except Redirected:
             return False
         if response.is_passing:
             name = endpoint_name(method, path)
             what = f"HTTP {response.status_code}, at attempt {response.attempt} of {name}"
-            raise _unreachable(error, what)
+            raise self._unreachable(error, what)
         return response.attempt > 1
+
+    def _unreachable(self, error: ApiError, what: str) -> Unreachable:
+        """An outage, in which no other request need find out by itself."""
+        # What WorkOS says may name a user, and this goes to the log.
+        first = f"HTTP {error.status}" if error.status else error.message
+        unreachable = Unreachable(
+            f"WorkOS can't be reached: {first}; then {what}. Check its status page, the network "
+            "and base_url, then run again: the import goes on from its last checkpoint."
+        )
+        self._transport.give_up(unreachable)
+        return unreachable
 
     async def _look(self, method: str, path: Path) -> Response:
         """What the endpoint says to a request that names nobody; requests that fail share a look.
@@ -248,12 +261,3 @@ def _unsendable_error(path: Path, error: ValueError) -> ApiError:
             return ApiError(Reason.NOT_FOUND, message, entity_id=segment)
     why = f" ({error.reason})" if isinstance(error, UnicodeEncodeError) else ""
     return ApiError(Reason.REFUSED, f"its values can't be put into a request{why}")
-
-
-def _unreachable(error: ApiError, what: str) -> Unreachable:
-    # What WorkOS says may name a user, and this goes to the log.
-    first = f"HTTP {error.status}" if error.status else error.message
-    return Unreachable(
-        f"WorkOS can't be reached: {first}; then {what}. Check its status page, the network and "
-        "base_url, then run again: the import goes on from its last checkpoint."
-    )

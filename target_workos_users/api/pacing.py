@@ -87,13 +87,19 @@ class Pacer:
         self._pauses = 0  # since WorkOS last accepted a request
         self._refused_since = math.inf  # when the first 429 came since then
         self._probe: float | None = None  # when the one was sent that goes alone after a pause
+        self._given_up: Exception | None = None
 
     async def acquire(self, lane: Lane) -> float:
         """Wait until a request of ``lane`` may be sent; :meth:`release` must follow its answer.
 
         Returns:
             The time at which it counts as sent.
+
+        Raises:
+            Exception: What :meth:`give_up` was called with.
         """
+        if self._given_up:
+            raise self._given_up
         queue = self._queues[lane]
         now = self._clock()
         if (
@@ -122,6 +128,14 @@ class Pacer:
             self._probe = None
         if self._waiting:
             self._serve()
+
+    def give_up(self, error: Exception) -> None:
+        """Let nothing through any more: all that waits, or comes to wait, gets this error."""
+        self._given_up = error
+        for queue in self._queues.values():
+            for _, turn in queue.waiting:
+                if not turn.done():
+                    turn.set_exception(error)
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long, or longer if a longer pause is on."""

@@ -24,7 +24,8 @@ _AHEAD = 0.1  # seconds of the whole budget that a job books at a time
 class SharedPacer(Pacer):
     """A :class:`.Pacer` whose requests also wait for a turn among those of the other jobs.
 
-    What a 429 teaches stays with the job that got it: the others get their own.
+    What a 429 teaches stays with the job that got it: the others get their own. If Redis is lost,
+    all that waits gets its :class:`.SharedLimitLost`.
 
     Args:
         shared: Where the turns come from; closed by :meth:`close`.
@@ -35,20 +36,9 @@ class SharedPacer(Pacer):
     def __init__(self, shared: RedisLimit, *, rate_limit: float, in_flight: int) -> None:
         super().__init__(rate_limit=rate_limit, in_flight=in_flight)
         self._shared = shared
-        self._lost: Exception | None = None
         self._turns = [_Turns(self, lane, queue.budgets) for lane, queue in self._queues.items()]
         for queue, turns in zip(self._queues.values(), self._turns, strict=True):
             queue.budgets = (*queue.budgets, turns)
-
-    async def acquire(self, lane: Lane) -> float:
-        """As :meth:`.Pacer.acquire`.
-
-        Raises:
-            SharedLimitLost: Redis is lost, for this request or was for an earlier one.
-        """
-        if self._lost:
-            raise self._lost
-        return await super().acquire(lane)
 
     async def book(self, lane: Lane, at_most: int) -> list[float]:
         """Book turns for those that wait in a lane and could be sent; none if Redis is lost."""
@@ -56,11 +46,7 @@ class SharedPacer(Pacer):
         try:
             return await self._shared.book(lane, max(1, number))
         except Exception as error:  # noqa: BLE001 - those that wait must hear of it, whatever it is
-            self._lost = error
-            for queue in self._queues.values():
-                for _, turn in queue.waiting:
-                    if not turn.done():
-                        turn.set_exception(error)
+            self.give_up(error)
             return []
 
     def serve(self) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 _LONGEST_BACKOFF = 30.0  # seconds
-_PATIENCE = 120.0  # seconds of nothing but 429; twice WorkOS's longest rate window
+_PATIENCE = 120.0  # seconds; twice WorkOS's longest rate window
 
 
 class Stopped(Exception):
@@ -148,6 +148,11 @@ class Transport:
             raise ErrorResponse(response)
         return response
 
+    @property
+    def is_refused_for_good(self) -> bool:
+        """Whether nothing but 429 has come for twice as long as any limit of WorkOS's lasts."""
+        return self._pacer.refused_for() > _PATIENCE
+
     def answered_since(self, endpoint_name: str, time: float) -> bool:
         """Whether WorkOS has said yes or no to a request of this endpoint that was sent later."""
         return self._answered.get(endpoint_name, -math.inf) > time
@@ -164,6 +169,11 @@ class Transport:
         for waiting in self._waiting_to_retry:
             waiting.reschedule(0)
 
+    def give_up(self, error: Exception) -> None:
+        """Send nothing any more: requests that wait for their turn get this error, or Stopped."""
+        self.stop_retrying()
+        self._pacer.give_up(error)
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session:
@@ -176,7 +186,7 @@ class Transport:
         return (
             attempt >= self._max_retries
             or (ambiguous and not endpoint.repeatable)
-            or (refused and self._pacer.refused_for() > _PATIENCE)
+            or (refused and self.is_refused_for_good)
         )
 
     def _delay(self, attempt: int, *, refused: bool = False) -> float:
