@@ -10,7 +10,7 @@
     │   │   └── TruncatedInputError     (reader) the last line is cut off: the tap died
     │   ├── CheckpointError     the stored checkpoint can't be used
     │   ├── SourceChanged       the source isn't what the interrupted import had read
-    │   ├── AccessDenied        WorkOS refuses the key (401, repeated 403)
+    │   ├── AccessDenied        WorkOS refuses the key (401, 403)
     │   ├── Unreachable         WorkOS has not answered for as long as the retries last
     │   ├── SharedLimitLost     the Redis server that shares the rate limit can't be used
     │   ├── TooManyFailures     abort_error_rate
@@ -102,7 +102,9 @@ class Reason(StrEnum):
     INVALID_ROLE = "invalid_role"
     MULTIPLE_ROLES_OFF = "multiple_roles_off"
     NOT_FOUND = "not_found"
-    GAVE_UP = "gave_up"  # 408, 429, 5xx, timeout, lost connection, after all retries
+    SLUG_EXISTS = "slug_exists"  # of a role or permission
+    GAVE_UP = "gave_up"  # 408, 425, 429, 5xx, timeout, lost connection, after all retries
+    TOO_LARGE = "too_large"  # the answer is longer than is read of one
     REFUSED = "refused"  # every other 4xx: permanent
 
 
@@ -117,6 +119,7 @@ class ApiError(TargetError):
         code: ``code`` of the answer.
         request_id: ``X-Request-Id`` of the answer.
         errors: ``errors`` of the answer.
+        details: What they say.
         entity_id: ``entity_id`` of a 404: the id that wasn't found.
         ambiguous: The write may have taken effect all the same: this or an earlier attempt was
             sent and its answer lost, or it was answered with a 5xx.
@@ -128,14 +131,15 @@ class ApiError(TargetError):
     code: str | None = None
     request_id: str | None = None
     errors: list[Any] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
     entity_id: str | None = None
     ambiguous: bool = False
 
     def __str__(self) -> str:
         """The message, what WorkOS says in ``errors``, and the status and code that it gave."""
-        items = [item.get("message") for item in self.errors if isinstance(item, dict)]
-        texts = dict.fromkeys(str(text) for text in items if text and text != self.message)
-        said = f"{self.message.rstrip('.')}: {' '.join(texts)}" if texts else self.message
+        texts = dict.fromkeys(text for text in self.details if text != self.message)
+        listed = "; ".join(texts).replace(".; ", ". ")
+        said = f"{self.message.rstrip('.')}: {listed}" if texts else self.message
         details = ", ".join(
             part for part in (f"HTTP {self.status}" if self.status else "", self.code or "") if part
         )

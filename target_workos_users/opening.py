@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from target_workos_users.api.connect import destination as destination_of
 from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import Start, find_checkpoint
 from target_workos_users.checkpoint.state import bookmark_of, says_something
@@ -52,7 +53,7 @@ def open_importer(
     """
     with ExitStack() as locks:
         locks.enter_context(lock_outputs(settings))
-        destination = connection.destination(settings)
+        destination = destination_of(settings)
         ledger = Ledger.open(settings.ledger_path, progress.say)
 
         def is_known(entity_id: str) -> bool:

@@ -16,17 +16,21 @@ _GRAIN = 0.01  # seconds; sends closer than this share a log entry, which bounds
 _CREDIT = 0.5  # seconds of a stall that are caught up with at once
 
 _LEAST = 1.0  # requests per second; no refusal slows us further
+_LIMIT = 2.0  # refusals close together, which chance seldom brings about
+_ACCEPTED = 1 / 6  # of a refusal that one accepted request outweighs
 _CLIMB = 0.02  # share of the configured rate that is won back per second
 _NEAR = 0.1  # share of the configured limit; refusals that close are of one limit
 _FIRST_HOLD, _LONGEST_HOLD = 10.0, 60.0  # seconds at a found limit before it is probed again
 
 
 class Budget:
-    """At most ``per_second * 10`` requests in any 10 s, evenly spread; fewer while refused.
+    """At most ``per_second * 10`` requests in any 10 s, evenly spread; fewer under a lower limit.
 
-    After a refusal the limit drops to what had been accepted in the 10 s before, is held for 10 s,
-    and climbs back by 2 % of the configured one per second. A limit that was met again near the
-    same place is held twice as long, up to a minute: the probes are what gets refused.
+    A limit refuses two in a row, or the first one after a quiet time in which more was sent than
+    before; a refusal among accepted requests is chance, and slows nothing. Where a limit is met,
+    ours drops to what had been accepted in the 10 s before, is held for 10 s, and climbs back by
+    2 % of the configured one per second. One that is met again near the same place is held twice as
+    long, up to a minute: the probes are what gets refused.
 
     Args:
         per_second: The configured rate.
@@ -44,6 +48,7 @@ class Budget:
         self._climbing_from = -math.inf
         self._cut_at = -math.inf
         self._refused: deque[float] = deque()  # when the refused ones of a window were sent
+        self._suspicion = 0.0  # recent refusals, less what accepted requests outweigh
 
     def limit(self, now: float) -> float:
         """Requests per 10 s allowed at ``now``."""
@@ -68,36 +73,57 @@ class Budget:
                 return max(self._next, start + _SPAN)
         return self._next
 
-    def take(self, now: float) -> None:
+    def spend(self, now: float) -> None:
         """Count one request as sent at ``now``."""
         credit = _CREDIT if self._log else 0.0  # a start is no stall
         self._next = max(self._next, now - credit) + _SPAN / self.limit(now)
         self._count(now)
 
-    def postpone(self, taken_at: float, now: float) -> None:
-        """Count a request that was taken at ``taken_at`` as sent at ``now``."""
+    def postpone(self, spent_at: float, now: float) -> None:
+        """Count a request as sent at ``now`` that was counted at ``spent_at``."""
         for entry in reversed(self._log):
-            if entry[0] <= taken_at:
+            if entry[0] <= spent_at:
                 entry[1] -= 1
                 self._sent -= 1
                 break
         self._count(now)
 
-    def refuse(self, now: float, *, sent_at: float, resume_at: float) -> None:
-        """Learn from a 429; the refusals of one burst count once.
+    def accepted(self) -> None:
+        """A request got another answer than 429."""
+        if self._suspicion:
+            self._suspicion = max(0.0, self._suspicion - _ACCEPTED)
+
+    def refused(self, now: float, *, sent_at: float) -> bool:
+        """A request got a 429.
 
         Args:
             now: When the answer came.
-            sent_at: When the refused request was sent.
-            resume_at: When requests begin again.
+            sent_at: When the request was sent.
+
+        Returns:
+            Whether a limit refused it, for which :meth:`cut` is to be called.
         """
         while self._refused and self._refused[0] <= sent_at - WINDOW:
             self._refused.popleft()
-        accepted = -sum(1.0 for other in self._refused if other <= sent_at)
+        first = not self._refused
         self._refused.append(sent_at)
+        if sent_at > self._cut_at:
+            self._suspicion += 1
+        probing = self._held < self._configured and now > self._climbing_from
+        return self._suspicion >= _LIMIT or (first and probing)
+
+    def cut(self, now: float, *, sent_at: float, resume_at: float) -> None:
+        """Keep to the limit that refused a request; the refusals of one burst count once.
+
+        Args:
+            now: When the answer came.
+            sent_at: When the request was sent.
+            resume_at: When requests begin again.
+        """
         if sent_at <= self._cut_at:
             return
-        accepted += sum(number for start, number in self._log if sent_at - WINDOW < start < sent_at)
+        accepted = sum(number for start, number in self._log if sent_at - WINDOW < start < sent_at)
+        accepted -= sum(1.0 for other in self._refused if other < sent_at)
         limit = self.limit(now)
         met_again = limit - self._found <= _NEAR * self._configured
         self._hold = min(2 * self._hold, _LONGEST_HOLD) if met_again else _FIRST_HOLD
@@ -105,6 +131,7 @@ class Budget:
         self._found = self._held
         self._climbing_from = resume_at + self._hold
         self._cut_at = now
+        self._suspicion = _LIMIT - 1  # one more would be of a limit that is lower still
 
     def _count(self, now: float) -> None:
         self._sent += 1

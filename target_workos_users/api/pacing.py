@@ -1,7 +1,8 @@
 """Lets requests wait for their turn: WorkOS's budgets, shared out in order.
 
 WorkOS publishes (docs: reference/rate-limits) 500 writes and 1,000 reads per 10 s on
-``/user_management/*`` and 6,000 requests per 60 s altogether. After a 429 everything pauses.
+``/user_management/*``, 50 organizations deleted per 60 s, and 6,000 requests per 60 s altogether.
+Where a limit is met, and where WorkOS says when to come back, everything pauses.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from target_workos_users.api.budget import Budget
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_ORGANIZATION_DELETES = 50 / 60  # per second
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; live WorkOS was seen to say Retry-After: 0
 _PAUSE_JITTER = 0.1  # so that several clients don't come back together
 _LATE = 0.02  # seconds between a request's turn and its sending that need no correction
@@ -31,7 +33,8 @@ class Lane(StrEnum):
 
     WRITES = "writes"  # anything but GET on /user_management/*
     READS = "reads"  # GET on /user_management/*
-    OTHERS = "others"  # organizations: no budget of their own
+    ORGANIZATION_DELETES = "organization_deletes"
+    OTHERS = "others"  # no budget of their own
 
 
 class _Queue:
@@ -71,6 +74,7 @@ class Pacer:
         self._queues = {
             Lane.WRITES: _Queue(Budget(rate_limit), everything, head_start=_WRITES_FIRST),
             Lane.READS: _Queue(Budget(2 * rate_limit), everything),
+            Lane.ORGANIZATION_DELETES: _Queue(Budget(_ORGANIZATION_DELETES), everything),
             Lane.OTHERS: _Queue(everything),
         }
         self._free = in_flight
@@ -80,15 +84,22 @@ class Pacer:
         self._wake_at = math.inf
         self._paused_until = -math.inf
         self._paused_at = -math.inf
-        self._refusals = 0  # pauses since WorkOS last accepted a request
+        self._pauses = 0  # since WorkOS last accepted a request
+        self._refused_since = math.inf  # when the first 429 came since then
         self._probe: float | None = None  # when the one was sent that goes alone after a pause
+        self._given_up: Exception | None = None
 
     async def acquire(self, lane: Lane) -> float:
         """Wait until a request of ``lane`` may be sent; :meth:`release` must follow its answer.
 
         Returns:
             The time at which it counts as sent.
+
+        Raises:
+            Exception: What :meth:`give_up` was called with.
         """
+        if self._given_up:
+            raise self._given_up
         queue = self._queues[lane]
         now = self._clock()
         if (
@@ -118,12 +129,20 @@ class Pacer:
         if self._waiting:
             self._serve()
 
+    def give_up(self, error: Exception) -> None:
+        """Let nothing through any more: all that waits, or comes to wait, gets this error."""
+        self._given_up = error
+        for queue in self._queues.values():
+            for _, turn in queue.waiting:
+                if not turn.done():
+                    turn.set_exception(error)
+
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long, or longer if a longer pause is on."""
         self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def refuse(self, lane: Lane, *, sent_at: float, retry_after: float) -> None:
-        """Everything pauses, and the budget of ``lane`` shrinks, as a request of it got a 429.
+    def refused(self, lane: Lane, *, sent_at: float, retry_after: float) -> None:
+        """A request got a 429: everything pauses if a limit was met, or if WorkOS asks for it.
 
         Args:
             lane: The lane of the request.
@@ -131,19 +150,28 @@ class Pacer:
             retry_after: Seconds that the answer asks for, 0 if none.
         """
         now = self._clock()
-        seconds = retry_after
-        if sent_at > self._paused_at:  # not of the burst that the last pause answered
-            self._paused_at = now
-            seconds = max(seconds, min(_FIRST_PAUSE * 2**self._refusals, _LONGEST_PAUSE))
-            self._refusals = min(self._refusals + 1, 10)
-        self.pause(seconds * random.uniform(1, 1 + _PAUSE_JITTER))  # noqa: S311 - no secret
+        self._refused_since = min(self._refused_since, now)
         budget = self._queues[lane].budgets[0]
-        budget.refuse(now, sent_at=sent_at, resume_at=self._paused_until)
+        is_limit = budget.refused(now, sent_at=sent_at)
+        seconds = retry_after
+        if is_limit and sent_at > self._paused_at:  # not of the burst that the last pause answered
+            self._paused_at = now
+            seconds = max(seconds, min(_FIRST_PAUSE * 2**self._pauses, _LONGEST_PAUSE))
+            self._pauses = min(self._pauses + 1, 10)
+        self.pause(seconds * random.uniform(1, 1 + _PAUSE_JITTER))  # noqa: S311 - no secret
+        if is_limit:
+            budget.cut(now, sent_at=sent_at, resume_at=self._paused_until)
 
-    def accept(self, *, sent_at: float) -> None:
+    def accepted(self, lane: Lane, *, sent_at: float) -> None:
         """A request got another answer than 429: the next pause is a first one again."""
-        if self._refusals and sent_at > self._paused_at:
-            self._refusals = 0
+        self._queues[lane].budgets[0].accepted()
+        self._refused_since = math.inf
+        if self._pauses and sent_at > self._paused_at:
+            self._pauses = 0
+
+    def refused_for(self) -> float:
+        """Seconds since the first 429 after the last other answer; negative if there is none."""
+        return self._clock() - self._refused_since
 
     def _serve(self) -> None:
         """Give their turn to all whose time has come, and set the timer for the next one."""
@@ -178,9 +206,9 @@ class Pacer:
 
     def _send(self, queue: _Queue, now: float) -> float:
         for budget in queue.budgets:
-            budget.take(now)
+            budget.spend(now)
         self._free -= 1
-        if self._refusals:
+        if self._pauses:
             self._probe = now
         return now
 

@@ -11,24 +11,29 @@ import asyncio
 import math
 import random
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from target_workos_users.api.attempt import Answer, NoAnswer, Redirected, open_session, send
+from target_workos_users.api.endpoints import Endpoint, endpoint_of
+from target_workos_users.api.http import open_session, send
 from target_workos_users.api.pacing import Pacer
-from target_workos_users.api.statistics import Route, TransportStats, route_of
+from target_workos_users.api.response import (
+    ErrorResponse,
+    NoResponse,
+    Redirected,
+    Response,
+    TooLarge,
+)
+from target_workos_users.api.statistics import TransportStats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import aiohttp
 
 _LONGEST_BACKOFF = 30.0  # seconds
-_LONGEST_RETRY_AFTER = 60.0  # seconds; WorkOS's longest rate window (docs: reference/rate-limits)
-_TOO_MANY_REQUESTS = 429
+_PATIENCE = 120.0  # seconds; twice WorkOS's longest rate window
 
 
 class Stopped(Exception):
@@ -39,9 +44,9 @@ class Stopped(Exception):
     """
 
 
-def full_jitter(attempt: int) -> float:
-    """Seconds to wait after the failed ``attempt`` (from 0): anything up to 1, 2, 4 … 30."""
-    return random.uniform(0, min(2.0 ** min(attempt, 5), _LONGEST_BACKOFF))  # noqa: S311 - no secret
+def longest_backoff(attempt: int) -> float:
+    """Seconds to wait at most after the failed ``attempt`` (from 0): 1, 2, 4, 8, 16, 30."""
+    return min(2.0 ** min(attempt, 5), _LONGEST_BACKOFF)
 
 
 class Transport:
@@ -52,7 +57,7 @@ class Transport:
         max_retries: Attempts after the first for 408, 429, 5xx, timeouts and lost connections.
         concurrency: Requests in flight at most; as many connections are kept.
         pacer: One that shares the limit with other jobs, instead of one of its own.
-        backoff: Seconds to wait after the n-th failed attempt, from 0.
+        backoff: Seconds to wait at most after the n-th failed attempt, from 0.
 
     Attributes:
         stats: What was sent so far.
@@ -65,7 +70,7 @@ class Transport:
         max_retries: int,
         concurrency: int,
         pacer: Pacer | None = None,
-        backoff: Callable[[int], float] = full_jitter,
+        backoff: Callable[[int], float] = longest_backoff,
     ) -> None:
         self.stats = TransportStats()
         self._pacer = pacer or Pacer(rate_limit=rate_limit, in_flight=concurrency)
@@ -73,6 +78,7 @@ class Transport:
         self._concurrency = concurrency
         self._backoff = backoff
         self._session: aiohttp.ClientSession | None = None
+        self._answered: dict[str, float] = {}  # endpoint -> when a request of it was sent that was
         self._stopping = False
         self._waiting_to_retry: set[asyncio.Timeout] = set()
 
@@ -84,7 +90,8 @@ class Transport:
         headers: dict[str, str],
         content: bytes | None,
         timeout: float,  # noqa: ASYNC109 - the SDK's protocol
-    ) -> Answer:
+        has_effect: bool = True,
+    ) -> Response:
         """Send a request, and again while that may help.
 
         Args:
@@ -93,46 +100,62 @@ class Transport:
             headers: As sent.
             content: JSON body, if it has one.
             timeout: Seconds for one attempt, from connecting to the last byte.
+            has_effect: Whether it may change anything, if it is a write.
 
         Returns:
-            The last answer, whatever its status.
+            The response to the last attempt, if it is a success.
 
         Raises:
-            NoAnswer: The last attempt was lost.
-            Redirected: The answer was a 3xx.
+            ErrorResponse: It is an error.
+            NoResponse: The last attempt was lost.
+            Redirected: The response was a 3xx.
             Stopped: A retry was due after :meth:`stop_retrying`.
         """
-        route = route_of(method, url)
+        endpoint = endpoint_of(method, url)
+        writes = endpoint.writes and has_effect
         self._session = session = self._session or open_session(self._concurrency)
-        sent_at = await self._pacer.acquire(route.lane)
+        sent_at = await self._pacer.acquire(endpoint.lane)
         ambiguous = False
         for attempt in count():
-            self.stats.add_sent(route, sent_at)
+            self.stats.add_sent(endpoint, sent_at)
             try:
-                answer = await send(
+                response = await send(
                     session, method, url, headers=headers, content=content, seconds=timeout
                 )
-                self._learn(route, answer, sent_at)
-            except NoAnswer as loss:
-                self.stats.add_lost(route, time.monotonic() - sent_at)
-                self._pacer.accept(sent_at=sent_at)
-                ambiguous |= route.writes and loss.ambiguous
-                if self._is_last(attempt, route, ambiguous=ambiguous):
-                    text = f"{loss}, at attempt {attempt + 1} of {route.kind}"
-                    raise NoAnswer(text, ambiguous=ambiguous) from None
-                delay = self._backoff(attempt)
+                self._learn(endpoint, response, sent_at)
+            except NoResponse as loss:
+                self.stats.add_lost(endpoint, time.monotonic() - sent_at)
+                self._pacer.accepted(endpoint.lane, sent_at=sent_at)
+                ambiguous |= writes and loss.ambiguous
+                final = isinstance(loss, TooLarge)
+                if final or self._is_last(attempt, endpoint, ambiguous=ambiguous):
+                    text = f"{loss}, at attempt {attempt + 1} of {endpoint.name}"
+                    raise type(loss)(text, ambiguous=ambiguous, sent_at=sent_at) from None
+                delay = self._delay(attempt)
             else:
-                ambiguous |= route.writes and answer.is_server_error
-                if not answer.is_passing or self._is_last(attempt, route, ambiguous=ambiguous):
+                ambiguous |= writes and response.is_server_error
+                refused = response.is_too_many_requests
+                if not response.is_passing or self._is_last(
+                    attempt, endpoint, ambiguous=ambiguous, refused=refused
+                ):
                     break
-                # After a 429 everything pauses: its retry just waits with the others.
-                refused = answer.status_code == _TOO_MANY_REQUESTS
-                delay = 0.0 if refused else self._backoff(attempt)
+                delay = self._delay(attempt, refused=refused)
             finally:
                 self._pacer.release(sent_at=sent_at)
-            sent_at = await self._wait_for_retry(route, delay)
-        answer.ambiguous, answer.attempt = ambiguous, attempt + 1
-        return answer
+            sent_at = await self._wait_for_retry(endpoint, delay)
+        response.ambiguous, response.attempt, response.sent_at = ambiguous, attempt + 1, sent_at
+        if response.is_error:
+            raise ErrorResponse(response)
+        return response
+
+    @property
+    def is_refused_for_good(self) -> bool:
+        """Whether nothing but 429 has come for twice as long as any limit of WorkOS's lasts."""
+        return self._pacer.refused_for() > _PATIENCE
+
+    def answered_since(self, endpoint_name: str, time: float) -> bool:
+        """Whether WorkOS has said yes or no to a request of this endpoint that was sent later."""
+        return self._answered.get(endpoint_name, -math.inf) > time
 
     def stop_retrying(self) -> None:
         """Begin no retry from now on: requests that wait for one, or come to need one, are Stopped.
@@ -146,16 +169,36 @@ class Transport:
         for waiting in self._waiting_to_retry:
             waiting.reschedule(0)
 
+    def give_up(self, error: Exception) -> None:
+        """Send nothing any more: requests that wait for their turn get this error, or Stopped."""
+        self.stop_retrying()
+        self._pacer.give_up(error)
+
     async def close(self) -> None:
         """Close the connections."""
         if self._session:
             await self._session.close()
 
-    def _is_last(self, attempt: int, route: Route, *, ambiguous: bool) -> bool:
+    def _is_last(
+        self, attempt: int, endpoint: Endpoint, *, ambiguous: bool, refused: bool = False
+    ) -> bool:
         """Whether no further attempt may follow this one."""
-        return attempt >= self._max_retries or (ambiguous and not route.repeatable)
+        return (
+            attempt >= self._max_retries
+            or (ambiguous and not endpoint.repeatable)
+            or (refused and self.is_refused_for_good)
+        )
 
-    async def _wait_for_retry(self, route: Route, delay: float) -> float:
+    def _delay(self, attempt: int, *, refused: bool = False) -> float:
+        """Seconds to wait after a failed attempt.
+
+        After a 429 so long that five retries outlast WorkOS's longest rate window, which may be one
+        of this endpoint only. Else full jitter, so that clients don't come back together.
+        """
+        longest = self._backoff(attempt)
+        return 2 * longest if refused else random.uniform(0, longest)  # noqa: S311 - no secret
+
+    async def _wait_for_retry(self, endpoint: Endpoint, delay: float) -> float:
         """Back off, then wait for a turn; returns when that came.
 
         Raises:
@@ -168,7 +211,7 @@ class Transport:
             async with waiting:
                 self._waiting_to_retry.add(waiting)
                 await asyncio.sleep(delay)
-                sent_at = await self._pacer.acquire(route.lane)
+                sent_at = await self._pacer.acquire(endpoint.lane)
         except TimeoutError:
             raise Stopped from None
         finally:
@@ -176,30 +219,17 @@ class Transport:
         self.stats.retried += 1
         return sent_at
 
-    def _learn(self, route: Route, answer: Answer, sent_at: float) -> None:
-        """Count an answer, and pause or slow down if it says so."""
-        self.stats.add_answer(route, answer.status_code, time.monotonic() - sent_at)
-        if answer.status_code == _TOO_MANY_REQUESTS:
-            retry_after = retry_after_seconds(answer.headers)
-            self._pacer.refuse(route.lane, sent_at=sent_at, retry_after=retry_after)
+    def _learn(self, endpoint: Endpoint, response: Response, sent_at: float) -> None:
+        """Count a response, and pause or slow down if it says so."""
+        self.stats.add_answer(endpoint, response.status_code, time.monotonic() - sent_at)
+        if response.is_too_many_requests:
+            self._pacer.refused(endpoint.lane, sent_at=sent_at, retry_after=response.retry_after)
             return
-        self._pacer.accept(sent_at=sent_at)
-        if answer.is_passing:
-            self._pacer.pause(retry_after_seconds(answer.headers))
-        elif answer.is_redirect:
-            host = urlsplit(answer.headers.get("Location", "")).netloc
-            raise Redirected(f"HTTP {answer.status_code}, a redirect to {host or 'another path'}")
-
-
-def retry_after_seconds(headers: Mapping[str, str]) -> float:
-    """Seconds that ``Retry-After`` asks for, at most 60; 0 if it is absent or can't be read."""
-    value = headers.get("Retry-After", "")
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(value)
-        except (TypeError, ValueError, IndexError, OverflowError):
-            return 0.0
-        seconds = (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else 0.0
+        self._pacer.accepted(endpoint.lane, sent_at=sent_at)
+        if response.is_passing:
+            self._pacer.pause(response.retry_after)
+        elif response.is_redirect:
+            host = urlsplit(response.headers.get("Location", "")).netloc
+            raise Redirected(f"HTTP {response.status_code}, a redirect to {host or 'another path'}")
+        else:
+            self._answered[endpoint.name] = sent_at

@@ -1,17 +1,12 @@
-"""The way to WorkOS, put together: sandbox or API, pacing, organizations, loader, queue."""
+"""The way of rows to WorkOS, put together: API, organizations, loader, queue."""
 
 from __future__ import annotations
 
-import hashlib
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
 
-from target_workos_users.api.client import Client
-from target_workos_users.api.transport import Transport
-from target_workos_users.api.workos import WorkOS
-from target_workos_users.exceptions import SettingsError
+from target_workos_users.api.connect import connect
 from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
@@ -21,38 +16,14 @@ from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.users import Users
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from target_workos_users.api.pacing import Pacer
+    from target_workos_users.api.transport import Transport
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Ledger
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.loading.task import Task
     from target_workos_users.settings.settings import Settings
-
-
-def destination(settings: Settings) -> str:
-    """Names the WorkOS environment: its host, and which of its keys, without giving that away.
-
-    A sandbox is named by an id kept in its file, so that a new file is a new environment.
-    """
-    if settings.sandbox_path:
-        from workos_sandbox import environment_id  # noqa: PLC0415 - a web server
-
-        with _sandbox_errors():
-            return f"sandbox#{environment_id(settings.sandbox_path)}"
-    key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
-    return f"{urlsplit(settings.base_url).netloc}#{key}"
-
-
-@contextmanager
-def _sandbox_errors() -> Iterator[None]:
-    """What the sandbox can't do is for the settings to put right."""
-    from workos_sandbox import SandboxError  # noqa: PLC0415 - a web server
-
-    try:
-        yield
-    except SandboxError as error:
-        raise SettingsError(str(error)) from error
 
 
 async def knows(settings: Settings, entity_id: str) -> bool:
@@ -62,52 +33,10 @@ async def knows(settings: Settings, entity_id: str) -> bool:
         StopRun: WorkOS can't be reached, or refuses the key.
         ApiError: WorkOS answered with an error.
     """
-    async with AsyncExitStack() as stack:
-        api, _ = await _open_api(settings, stack)
+    async with connect(settings) as api:
         if entity_id.startswith("user_"):
-            return await api.get_user(entity_id) is not None
-        return await api.get_organization(entity_id) is not None
-
-
-async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | None:
-    """A pacer that shares the rate limit with all jobs of one destination, if that is set."""
-    if not settings.rate_limit_redis_url:
-        return None
-    from target_workos_users.api.bookings import Bookings  # noqa: PLC0415 - an optional extra
-    from target_workos_users.api.shared_limit import SharedPacer  # noqa: PLC0415 - as above
-
-    rate_limit, name = settings.rate_limit, destination(settings)
-    bookings = await Bookings.open(settings.rate_limit_redis_url, name, rate_limit=rate_limit)
-    pacer = SharedPacer(bookings, rate_limit=rate_limit, in_flight=settings.concurrency)
-    stack.push_async_callback(pacer.close)
-    return pacer
-
-
-async def _open_api(settings: Settings, stack: AsyncExitStack) -> tuple[WorkOS, Transport]:
-    pacer = await _shared_pacer(settings, stack)
-    api_key, base_url = settings.api_key, settings.base_url
-    if settings.sandbox_path:
-        from workos_sandbox import Sandbox  # noqa: PLC0415 - a web server
-
-        with _sandbox_errors():
-            sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
-        api_key, base_url = sandbox.api_key, sandbox.base_url
-    transport = Transport(
-        rate_limit=settings.rate_limit,
-        max_retries=settings.max_retries,
-        concurrency=settings.concurrency,
-        pacer=pacer,
-    )
-    api = WorkOS(
-        Client(
-            api_key=api_key,
-            base_url=base_url,
-            transport=transport,
-            request_timeout=settings.request_timeout,
-        )
-    )
-    stack.push_async_callback(api.close)
-    return api, transport
+            return await api.workos.get_user(entity_id) is not None
+        return await api.workos.get_organization(entity_id) is not None
 
 
 def make_loader(
@@ -156,7 +85,7 @@ class Connection:
             org_cache: WorkOS ids of organizations by external id, as the checkpoint has them.
         """
         async with AsyncExitStack() as stack:
-            api, transport = await _open_api(settings, stack)
+            api, transport = await stack.enter_async_context(connect(settings))
             organizations = OrganizationCache(
                 api,
                 create_missing=settings.create_missing_orgs,

@@ -127,7 +127,7 @@ class Roles:
 
     async def _ask(self, organization_id: str) -> frozenset[str] | None:
         try:
-            found = await self._api.list_organization_roles(organization_id)
+            found = await self._api.list_roles(organization_id=organization_id)
         except ApiError:
             return None  # the key may not, say: then the answer to the membership tells
         return frozenset(str(role.get("slug")) for role in found)

@@ -140,8 +140,8 @@ class ModelWorkOS:
         self.step()
         return self._with_roles(membership)
 
-    async def list_organization_roles(self, _organization_id: str) -> list[dict[str, Any]]:
-        self._begin("list_organization_roles", {})
+    async def list_roles(self, *, organization_id: str) -> list[dict[str, Any]]:
+        self._begin("list_roles", {"organization_id": organization_id})
         return [{"slug": slug} for slug in self.roles]
 
     async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""WorkOS's calls, on a server with a script."""
+"""WorkOS's calls, to a server whose responses a test writes down."""
 
 from __future__ import annotations
 
@@ -8,54 +8,85 @@ from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
 from target_workos_users.exceptions import ApiError
-from tests.support.scripted_server import Reply, ScriptedServer
 
 KEY = "sk_test_0123456789abcdef"
+USERS = "/user_management/users"
+MEMBERSHIPS = "/user_management/organization_memberships"
 USER = {"id": "user_1", "email": "a@b.c", "external_id": "x"}
 NEW = {"email": "a@b.c"}  # the fields of a user to create
-USER_EXISTS = {
-    "code": "user_creation_error",
-    "message": "Could not create user.",
-    "errors": [{"code": "email_not_available", "message": "This email is not available."}],
-}
+NOBODY = "0" * 26  # the id that a look at an endpoint asks for
 
 
 class Api(WorkOS):
-    """A server that answers by the script, and what to ask it with."""
+    """The calls, and the transport that they go through; attempts follow each other at once."""
 
-    def __init__(self, *script, default=None):
-        self.server = ScriptedServer(*script, default=default)
-
-    async def __aenter__(self):
-        await self.server.__aenter__()
+    def __init__(self, url, *, request_timeout=30.0):
         self.transport = Transport(
             rate_limit=1e6, max_retries=2, concurrency=5, backoff=lambda _: 0.0
         )
         super().__init__(
             Client(
                 api_key=KEY,
-                base_url=self.server.url,
+                base_url=url,
                 transport=self.transport,
-                request_timeout=30.0,
+                request_timeout=request_timeout,
             )
         )
+
+    async def __aenter__(self):
         return self
 
     async def __aexit__(self, *_):
         await self.close()
-        await self.server.__aexit__()
+
+
+class Script:
+    """What a pytest-httpserver says, in order; any other request fails the test.
+
+    Args:
+        server: The server.
+    """
+
+    def __init__(self, server):
+        self._server = server
+        self.url = server.url_for("").rstrip("/")
+
+    def says(self, request, status=200, body=None, *, sent=None, headers=None, times=1):
+        """The next request, and the response to it.
+
+        Args:
+            request: Method and path, perhaps with a query.
+            status: HTTP status.
+            body: JSON, unless it is bytes.
+            sent: The JSON that the request has, if that matters.
+            headers: Of the response.
+            times: It comes so many times.
+        """
+        method, _, target = request.partition(" ")
+        path, _, query = target.partition("?")
+        given = {} if sent is None else {"json": sent}
+        for _ in range(times):
+            expected = self._server.expect_ordered_request(
+                path, method=method, query_string=query or None, **given
+            )
+            if isinstance(body, bytes):
+                expected.respond_with_data(body, status=status, headers=headers)
+            else:
+                expected.respond_with_json(body or {}, status=status, headers=headers)
 
     @property
-    def sent(self):
-        return self.server.received[-1]
+    def received(self):
+        """The requests so far."""
+        return [request for request, _ in self._server.log]
 
-
-def ok(body):
-    return Reply(200, body)
+    @property
+    def requests(self):
+        """The same as method and path, as they were sent."""
+        return [f"{request.method} {request.environ['RAW_URI']}" for request in self.received]
 
 
 def page(*items, after=None):
-    return ok({"object": "list", "data": list(items), "list_metadata": {"after": after}})
+    return {"object": "list", "data": list(items), "list_metadata": {"after": after}}
 
 
 async def failure(call):

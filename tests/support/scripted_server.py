@@ -1,4 +1,7 @@
-"""A small HTTP server whose every answer, silence or hang-up a test decides."""
+"""A small HTTP server for what pytest-httpserver can't do: drop, cut off, hang, and send raw bytes.
+
+It keeps connections open, and counts them.
+"""
 
 from __future__ import annotations
 
@@ -13,53 +16,42 @@ class Received:
     method: str
     target: str
     headers: dict[str, str]
-    body: bytes
     at: float
-    connection: int
-
-    @property
-    def json(self):
-        return json.loads(self.body)
-
-
-@dataclass
-class Reply:
-    """An answer; ``body`` is JSON unless it is bytes."""
-
-    status: int = 200
-    body: object = None
-    headers: tuple[tuple[str, str], ...] = ()
-
-    def encode(self):
-        body = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
-        lines = [f"HTTP/1.1 {self.status} X", f"Content-Length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
 class Drop:
-    """Hang up without an answer."""
+    """Hang up without a response."""
 
 
 class Cut:
-    """Hang up in the middle of an answer."""
+    """Hang up in the middle of a response."""
 
 
 class Hang:
-    """Never answer."""
+    """Never respond."""
+
+
+def reply(status=200, body=None, *headers):
+    """The bytes of a response; ``body`` is JSON unless it is bytes."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    lines = [f"HTTP/1.1 {status} X", f"Content-Length: {len(content)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+
+OK = reply(200, {"id": "user_1"})
 
 
 class ScriptedServer:
-    """Gives the ``script``'s answers in turn, and after that ``default``.
+    """Gives the ``script``'s responses in turn, and after that ``default``.
 
     Attributes:
         received: The requests, in order.
         connections: Number of connections made so far.
     """
 
-    def __init__(self, *script, default=None):
+    def __init__(self, *script, default=OK):
         self.script = deque(script)
-        self.default = default or Reply(200, {"id": "user_1"})
+        self.default = default
         self.received = []
         self.connections = 0
         self._open = set()
@@ -84,29 +76,28 @@ class ScriptedServer:
     async def _serve(self, reader, writer):
         self._open.add(asyncio.current_task())
         self.connections += 1
-        connection = self.connections
         try:
-            while await self._answer(reader, writer, connection):
+            while await self._respond(reader, writer):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
 
-    async def _answer(self, reader, writer, connection):
+    async def _respond(self, reader, writer):
         head = (await reader.readuntil(b"\r\n\r\n")).decode().splitlines()
         method, target, _ = head[0].split(" ")
         headers = dict(line.lower().split(": ", 1) for line in head[1:] if line)
-        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        await reader.readexactly(int(headers.get("content-length", 0)))
         now = asyncio.get_running_loop().time()
-        self.received.append(Received(method, target, headers, body, now, connection))
+        self.received.append(Received(method, target, headers, now))
         match self.script.popleft() if self.script else self.default:
-            case Reply() as reply:
-                writer.write(reply.encode())
+            case bytes() as response:
+                writer.write(response)
                 return True
             case Hang():
                 await asyncio.sleep(3600)
             case Cut():
-                writer.write(Reply(200, {"id": "user_1"}).encode()[:-5])
+                writer.write(OK[:-5])
                 await writer.drain()
         return False

@@ -11,7 +11,7 @@ def test_an_error_of_workos_is_shown_with_its_details():
         "Could not create user.",
         status=400,
         code="user_creation_error",
-        errors=[{"code": "invalid_email", "message": "Email is invalid."}, {"code": "x"}, "y"],
+        details=["Email is invalid."],
     )
     assert str(error) == (
         "Could not create user: Email is invalid. (HTTP 400, user_creation_error)"
@@ -19,7 +19,7 @@ def test_an_error_of_workos_is_shown_with_its_details():
 
 
 def test_a_detail_that_repeats_the_message_is_said_once():
-    error = ApiError(Reason.REFUSED, "Taken.", errors=[{"message": "Taken."}])
+    error = ApiError(Reason.REFUSED, "Taken.", details=["Taken."])
     assert str(error) == "Taken."
 
 

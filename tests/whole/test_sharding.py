@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from singer_sdk.mapper import md5
 
-from target_workos_users.api import bookings
+from target_workos_users.api import redis_limit
 from tests.support.redis_server import running_redis
 from tests.support.whole_target import (
     COMMAND,
@@ -137,7 +137,7 @@ def killed_after(process, sandbox, writes):
 
 
 def test_a_run_that_loses_redis_stops_and_the_next_one_goes_on(tmp_path, sandbox, monkeypatch):
-    monkeypatch.setattr(bookings, "_PATIENCE", 0.5)
+    monkeypatch.setattr(redis_limit, "_PATIENCE", 0.5)
     errors, rows = tmp_path / "errors.jsonl", ROWS[:100]
     messages = [schema(columns=ROWS[0]), *records(rows)]
     with running_redis(tmp_path) as (port, process), killed_after(process, sandbox, writes=80):
@@ -162,7 +162,7 @@ def test_a_run_that_loses_redis_stops_and_the_next_one_goes_on(tmp_path, sandbox
 
 
 def test_a_run_without_its_redis_sends_nothing(tmp_path, sandbox, monkeypatch):
-    monkeypatch.setattr(bookings, "_PATIENCE", 0.2)
+    monkeypatch.setattr(redis_limit, "_PATIENCE", 0.2)
     with running_redis(tmp_path) as (port, _):
         pass
     errors = tmp_path / "errors.jsonl"

@@ -221,6 +221,7 @@ FAULTS = (
     Fault("no answer", Action("hang")),
     Fault("no answer, with effect", Action("hang_after_write"), effect=True),
     _answer("408", 408, ambiguous=False),
+    _answer("425", 425, ambiguous=False),
     _answer("409", 409, '{"message":"Conflict."}', reading="refusal", ambiguous=False),
     _answer("429, Retry-After 0", 429, ambiguous=False, wait=0),
     _answer("429, Retry-After 5", 429, ambiguous=False, wait=5),
@@ -321,7 +322,7 @@ class Ending:
 
 def expected(case: Case) -> Ending:
     """How a case must end: each record loaded, or with its error lines, or the run stopped."""
-    if case.times == "for ever" and (case.fault.action is None or _hits_the_probe(case)):
+    if case.times == "for ever" and (case.fault.action is None or _is_an_outage(case)):
         return Ending(stops=True, errors=own_errors())
     ending = Ending(errors=own_errors())
     for role, chunk in _failing(case):
@@ -347,17 +348,18 @@ def own_errors() -> Counter[tuple[int, str]]:
     )
 
 
-def _hits_the_probe(case: Case) -> bool:
-    """Whether it hits what the target asks to tell one bad record from an API that is down."""
-    return case.kind.name == "find user by email" and case.fault.reading == "again"
+def _is_an_outage(case: Case) -> bool:
+    """Whether the endpoint says nothing, whoever asks."""
+    deleted = case.kind.name == "delete user" and case.fault.is_whole_when_empty
+    return case.fault.reading == "again" and not deleted
 
 
 def _failing(case: Case) -> list[tuple[str, int]]:
     """The records that must get an error line: (role, chunk)."""
     fault, kind, times = case.fault, case.kind, TIMES[case.times]
-    if fault.reading == "truth" or (fault.reading == "again" and times):
+    if fault.reading in {"truth", "again"}:
         return []
-    if kind.name == "delete user" and (fault.reading == "foreign" or fault.is_whole_when_empty):
+    if kind.name == "delete user" and fault.reading == "foreign":
         return []  # such an answer means that it is deleted
     if fault.reading == "foreign" and times and kind.is_search:
         return []  # what WorkOS says exists is looked for again

@@ -30,14 +30,23 @@ def email(number):
     return f"user{number}@example.com"
 
 
-def run(lab, rows=CHUNK):
-    """Run the target over so many users, with the state that Meltano would have."""
+def run(lab, rows=CHUNK, organizations=0):
+    """Run the target over so many users, with the state that Meltano would have.
+
+    Args:
+        lab: The lab.
+        rows: Users.
+        organizations: New ones that the users are in turn members of.
+    """
     states = [state for finished in lab.runs for state in finished.states]
     start = [{"type": "STATE", "value": states[-1]}] if states else []
     end = {"type": "STATE", "value": {"bookmarks": {"users": {}}}}
     people = [{"email": email(number), "first_name": "Ada"} for number in range(1, rows + 1)]
-    lab.sandbox.counts.reset()
-    return lab.run_messages([*start, schema(), *records(people), end])
+    for number, person in enumerate(people if organizations else []):
+        place = number % organizations
+        person |= {"org_external_id": f"org-{place}", "org_name": f"Organization {place}"}
+    lab.sandbox.stats.reset()
+    return lab.run_messages([*start, schema(columns=people[0]), *records(people), end])
 
 
 def answer(status, body='{"message":"No."}', *, after_write=False, **more):
@@ -73,7 +82,7 @@ def check_resumed(lab, rows=CHUNK):
     assert Counter(user["email"] for user in lab.world.users if "user" in user["email"]) == {
         email(number): 1 for number in range(1, rows + 1)
     }
-    assert lab.sandbox.counts.total("POST") <= rows - BEFORE + 2 * 20
+    assert lab.sandbox.stats.count("POST") <= rows - BEFORE + 2 * 20
     assert "failed" not in finished.tally
 
 
@@ -171,22 +180,79 @@ def test_one_record_that_always_fails_is_one_error_line(lab, action, concurrency
 def test_a_revoked_key_stops_at_once(lab):
     lab.sandbox.faults = scripted(answer(401, '{"message":"Unauthorized"}'), skip=BEFORE)
     check_stop(lab, run(lab), "WorkOS refuses the API key")
-    assert lab.sandbox.counts.total() <= BEFORE + 20
+    assert lab.sandbox.stats.count() <= BEFORE + 20
     lab.sandbox.faults = Faults()
     check_resumed(lab)
 
 
-def test_a_key_without_the_permission_stops_after_five_refusals(lab):
-    lab.settings |= {"concurrency": 1}
+USER_CREATES = {"path": USERS, "method": "POST"}
+MEMBERSHIP_CREATES = {"path": "/organization_memberships$", "method": "POST"}
+ORGANIZATION_CREATES = {"path": "^/organizations$", "method": "POST"}
+
+
+@pytest.mark.parametrize("action", OUTAGES.values(), ids=OUTAGES)
+def test_writes_that_are_down_while_reads_work_are_an_outage(lab, action):
+    lab.sandbox.faults = scripted(action, **USER_CREATES, skip=BEFORE)
+    check_stop(lab, run(lab), "WorkOS can't be reached: ")
+    lab.sandbox.faults = Faults()
+    check_resumed(lab)
+
+
+@pytest.mark.parametrize("endpoint", [MEMBERSHIP_CREATES, ORGANIZATION_CREATES])
+@pytest.mark.parametrize(
+    "kind", ["500 with effect", "429 for ever", "HTML with 200", "resets", "empty bodies"]
+)
+def test_one_endpoint_that_is_down_while_others_work_is_an_outage(lab, kind, endpoint):
+    lab.sandbox.faults = scripted(OUTAGES[kind], **endpoint, skip=10)
+    before = len(lab.world.memberships)
+    stopped = run(lab, 100, organizations=40)
+    assert (stopped.exit_code, stopped.errors) == (1, [])
+    assert stopped.said("WorkOS can't be reached: ", "ERROR") == 1
+    assert lab.seconds[-1] < 5 * 60
+    lab.sandbox.faults = Faults()
+    resumed = run(lab, 100, organizations=40)
+    assert (resumed.exit_code, resumed.errors) == (0, [])
+    assert len(lab.world.memberships) == before + 100
+
+
+def test_a_429_to_everything_is_an_outage_after_minutes(lab):
+    lab.sandbox.faults = scripted(OUTAGES["429 for ever"], skip=BEFORE)
+    check_stop(lab, run(lab), "WorkOS can't be reached: HTTP 429; then nothing else")
+    assert 2 * 60 < lab.seconds[-1] < 5 * 60
+
+
+@pytest.mark.parametrize("seconds", [10, 30, 60])
+def test_nothing_but_429_for_a_minute_costs_no_record(lab, seconds):
+    lab.sandbox.faults = scripted(OUTAGES["429 for ever"])
+    lab.loop.call_later(seconds, setattr, lab.sandbox, "faults", Faults())
+    finished = run(lab)
+    assert (finished.exit_code, finished.errors) == (0, [])
+    assert finished.tally["created"] == CHUNK
+
+
+@pytest.mark.parametrize("seconds", [10, 30, 60])
+def test_429_from_one_endpoint_for_a_minute_costs_no_record(lab, seconds):
+    lab.sandbox.faults = scripted(OUTAGES["429 for ever"], **MEMBERSHIP_CREATES)
+    lab.loop.call_later(seconds, setattr, lab.sandbox, "faults", Faults())
+    finished = run(lab, 100, organizations=40)
+    assert (finished.exit_code, finished.errors) == (0, [])
+    assert finished.tally["memberships"] == 100
+
+
+def test_a_key_without_a_permission_stops_at_the_first_refusal(lab):
     forbidden = answer(403, '{"message":"Forbidden"}')
     lab.sandbox.faults = scripted(forbidden, skip=BEFORE)
-    finished = run(lab)
-    assert finished.exit_code == 1
-    assert finished.said("WorkOS refused 5 requests in a row", "ERROR") == 1
-    assert lab.sandbox.counts.total() == BEFORE + 5
-    assert (finished.errors, covered(finished)) == ([], BEFORE)
+    check_stop(lab, run(lab), "WorkOS doesn't let the API key POST /user_management/users")
+    assert lab.sandbox.stats.count() <= BEFORE + 2 * 20
     lab.sandbox.faults = Faults()
     check_resumed(lab)
+
+
+def test_a_key_that_may_only_read_stops_at_the_first_refusal(lab):
+    lab.sandbox.faults = scripted(answer(403, '{"message":"Forbidden"}'), **USER_CREATES)
+    finished = run(lab)
+    assert (finished.exit_code, finished.errors) == (1, [])
+    assert finished.said("Check in the WorkOS dashboard that the key may write", "ERROR") == 1
 
 
 def test_a_403_about_one_record_is_one_error_line(lab):
@@ -196,9 +262,19 @@ def test_a_403_about_one_record_is_one_error_line(lab):
     assert [error["record_number"] for error in finished.errors] == [7]
 
 
+def test_users_whom_radar_denies_are_error_lines_however_many(lab):
+    denied = answer(403, '{"message":"Denied.","code":"policy_denied"}')
+    lab.sandbox.faults = scripted(denied, path=USERS, text=r"user1\d@")
+    finished = run(lab)
+    assert finished.exit_code == 0
+    assert [error["record_number"] for error in finished.errors] == list(range(10, 20))
+    assert {error["workos_code"] for error in finished.errors} == {"policy_denied"}
+
+
 def test_records_that_all_fail_stop_after_the_first_chunk_that_tells(lab):
     lab.settings |= {"batch_size_rows": 40}
-    lab.sandbox.faults = scripted(answer(500), path=USERS, method="POST", skip=BEFORE)
+    refused = answer(422, '{"message":"No such thing."}')
+    lab.sandbox.faults = scripted(refused, path=USERS, method="POST", skip=BEFORE)
     finished = run(lab)
     assert finished.exit_code == 1
     assert finished.said("more than abort_error_rate = 0.5 allows", "ERROR") == 1
@@ -212,7 +288,8 @@ def test_records_that_all_fail_stop_after_the_first_chunk_that_tells(lab):
 
 def test_small_chunks_are_judged_together(lab):
     lab.settings |= {"batch_size_rows": 5, "concurrency": 1}
-    lab.sandbox.faults = scripted(answer(500), path=USERS, method="POST", skip=BEFORE)
+    refused = answer(422, '{"message":"No such thing."}')
+    lab.sandbox.faults = scripted(refused, path=USERS, method="POST", skip=BEFORE)
     finished = run(lab)
     assert finished.exit_code == 1
     assert finished.said("20 of 20 records up to chunk 40 failed", "ERROR") == 1

@@ -21,7 +21,7 @@ def send_when_ready(budget, start, seconds):
     sent, now = [], start
     while (now := max(now, budget.ready_at(now))) < start + seconds:
         if budget.ready_at(now) <= now:
-            budget.take(now)
+            budget.spend(now)
             sent.append(now)
     return sent
 
@@ -34,7 +34,7 @@ def test_no_ten_seconds_are_overdrawn_however_demand_comes(rate, idle, random):
         for _ in range(random.randrange(1, 30)):
             while (ready := budget.ready_at(now)) > now:
                 now = ready
-            budget.take(now)
+            budget.spend(now)
             sent.append(now)
     arrived = [time + random.uniform(0, 0.09) for time in sent]
     assert most_in_a_window(arrived) <= math.floor(rate * WINDOW)
@@ -65,7 +65,7 @@ def test_a_limit_never_reached_needs_a_bounded_log():
     budget = Budget(1e6)
     for number in range(300_000):
         assert budget.ready_at(number / 10_000) <= number / 10_000
-        budget.take(number / 10_000)
+        budget.spend(number / 10_000)
     assert len(budget._log) <= 1_020
 
 
@@ -78,22 +78,51 @@ def test_a_request_sent_late_counts_from_then_on():
     assert budget.ready_at(11) == pytest.approx(21.1)
 
 
-def refuse_at(budget, now):
-    budget.refuse(now, sent_at=now - 0.2, resume_at=now + 1)
+def refuse_at(budget, now, times=2):
+    """So many refusals in a row: two are a limit's."""
+    for earlier in range(times, 0, -1):
+        sent_at = now - 0.2 - earlier / 100
+        if budget.refused(now, sent_at=sent_at):
+            budget.cut(now, sent_at=sent_at, resume_at=now + 1)
 
 
-def test_a_refusal_brings_the_limit_down_to_what_was_accepted():
+def accept(budget, times):
+    for _ in range(times):
+        budget.accepted()
+
+
+def test_a_refusal_among_accepted_requests_slows_nothing():
+    budget = Budget(50)
+    for now in range(1, 100):
+        refuse_at(budget, now, times=1)
+        accept(budget, 49)
+    assert budget.limit(100) == 500
+
+
+def test_two_refusals_in_a_row_bring_the_limit_down_to_what_was_accepted():
     budget = Budget(50)
     sent = send_when_ready(budget, 0, 6.2)
-    budget.refuse(6.2, sent_at=sent[300], resume_at=7.2)
+    assert not budget.refused(6.2, sent_at=sent[300])
+    assert budget.refused(6.2, sent_at=sent[301])
+    budget.cut(6.2, sent_at=sent[301], resume_at=7.2)
     assert budget.limit(7) == pytest.approx(300, abs=1)
+
+
+def test_refusals_that_outweigh_the_accepted_requests_between_them_are_a_limits():
+    budget = Budget(50)
+    for now in range(1, 10):
+        refuse_at(budget, now, times=1)
+        accept(budget, 4)
+    assert budget.limit(10) < 500
 
 
 def test_the_refusals_of_one_burst_count_once():
     budget = Budget(50)
     sent = send_when_ready(budget, 0, 6.2)
     for number in range(300, 307):
-        budget.refuse(6.2 + number / 1000, sent_at=sent[number], resume_at=7.2)
+        now = 6.2 + number / 1000
+        if budget.refused(now, sent_at=sent[number]):
+            budget.cut(now, sent_at=sent[number], resume_at=7.2)
     assert budget.limit(7) == pytest.approx(300, abs=1)
 
 
@@ -123,6 +152,23 @@ def test_the_limit_is_held_and_climbs_back_to_the_configured_one():
         500,
         500,
     ]
+
+
+def test_a_single_refusal_while_climbing_is_the_limits():
+    budget = Budget(50)
+    refuse_at(budget, 0)
+    accept(budget, 100)
+    refuse_at(budget, 14, times=1)
+    assert budget.limit(15) < 280
+
+
+def test_a_single_refusal_while_climbing_is_chance_if_there_were_some_before():
+    budget = Budget(50)
+    refuse_at(budget, 0)
+    for now in (7, 10, 14):
+        accept(budget, 20)
+        refuse_at(budget, now, times=1)
+    assert budget.limit(15) > 280
 
 
 def test_a_limit_met_again_is_held_longer():

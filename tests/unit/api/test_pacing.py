@@ -9,6 +9,7 @@ from collections import deque
 import pytest
 
 from target_workos_users.api.pacing import Lane, Pacer
+from target_workos_users.api.transport import longest_backoff
 from tests.support.virtual_time import most_in_a_window, run
 
 
@@ -19,16 +20,21 @@ class ModelServer:
         limit: Requests per 10 s.
         window: "sliding", or the offset of fixed windows in seconds.
         says_when: Whether Retry-After tells the truth; else it is 0.
+        share: Of the requests that it refuses by chance.
     """
 
-    def __init__(self, limit, window="sliding", *, says_when=True):
-        self.limit, self.window, self.says_when = limit, window, says_when
+    def __init__(self, limit, window="sliding", *, says_when=True, share=0.0):
+        self.limit, self.window, self.says_when, self.share = limit, window, says_when, share
+        self.chance = random.Random(1)
         self.counted = deque()
         self.arrived, self.accepted, self.refused = [], [], []
 
     def answer(self, now):
         """Seconds of Retry-After of a 429, or None if it's accepted."""
         self.arrived.append(now)
+        if self.chance.random() < self.share:
+            self.refused.append(now)
+            return 0
         start = now - 10 if self.window == "sliding" else now - (now - self.window) % 10
         while self.counted and self.counted[0] <= start:
             self.counted.popleft()
@@ -41,24 +47,29 @@ class ModelServer:
         return int(frees_at - now) + 1 if self.says_when else 0
 
 
-async def load(pacer, server, seconds, *, workers, lane=Lane.WRITES, jitter=0.09):
-    """Send without end, each request after the answer to the one before."""
+async def load(pacer, server, seconds, *, workers, lane=Lane.WRITES, jitter=0.09, round_trip=0.2):
+    """Send without end, each request after the answer to the one before, as Transport does."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
 
     async def worker(rng):
+        refusals = 0
         while loop.time() < end:
+            if refusals:
+                await asyncio.sleep(2 * longest_backoff(refusals - 1))
             sent_at = await pacer.acquire(lane)
-            took = rng.uniform(0.1, 0.3)
-            way_there = rng.uniform(0, jitter)
+            took = rng.uniform(0.5, 1.5) * round_trip
+            way_there = min(rng.uniform(0, jitter), took)
             if way_there:
                 await asyncio.sleep(way_there)
             retry_after = server.answer(loop.time())
             await asyncio.sleep(took - way_there)
             if retry_after is None:
-                pacer.accept(sent_at=sent_at)
+                refusals = 0
+                pacer.accepted(lane, sent_at=sent_at)
             else:
-                pacer.refuse(lane, sent_at=sent_at, retry_after=retry_after)
+                refusals += 1
+                pacer.refused(lane, sent_at=sent_at, retry_after=retry_after)
             pacer.release(sent_at=sent_at)
 
     await asyncio.gather(*(worker(random.Random(number)) for number in range(workers)))
@@ -109,6 +120,50 @@ def test_a_limit_lower_than_configured_is_found_and_kept_to(window, says_when):
     run(main())
     assert len(server.refused) < 0.02 * len(server.arrived)
     assert len(server.accepted) >= 0.90 * 30 * 100
+
+
+@pytest.mark.parametrize("says_when", [True, False])
+@pytest.mark.parametrize("window", ["sliding", 0, 3, 6])
+def test_a_limit_that_falls_is_found_at_the_cost_of_few_refusals(window, says_when):
+    random.seed(1)  # of the pauses
+    server = ModelServer(300, window, says_when=says_when)
+
+    async def main():
+        pacer = make_pacer()
+        await load(pacer, server, 120, workers=20)
+        server.limit = 100
+        await load(pacer, server, 120, workers=20)
+
+    run(main())
+    assert len(server.refused) < 0.025 * len(server.arrived)
+    assert len(server.accepted) >= 0.92 * (30 + 10) * 120
+
+
+@pytest.mark.parametrize("round_trip", [0.02, 0.2])
+@pytest.mark.parametrize(
+    ("share", "rate"), [(0.0003, 49), (0.001, 49), (0.003, 49), (0.01, 46), (0.03, 15)]
+)
+def test_refusals_by_chance_cost_little(share, rate, round_trip):
+    random.seed(1)  # of the pauses
+    server = ModelServer(500, share=share)
+
+    async def main():
+        await load(make_pacer(), server, 300, workers=20, round_trip=round_trip)
+
+    run(main())
+    assert len(server.accepted) >= rate * 300
+
+
+def test_a_limit_is_kept_to_among_refusals_by_chance():
+    random.seed(1)  # of the pauses
+    server = ModelServer(300, share=0.01)
+
+    async def main():
+        await load(make_pacer(), server, 300, workers=20)
+
+    run(main())
+    assert len(server.accepted) >= 0.85 * 30 * 300
+    assert len(server.refused) < 0.025 * len(server.arrived)
 
 
 def test_a_limit_that_rises_again_is_used_again():
@@ -207,15 +262,34 @@ def test_no_more_are_in_flight_than_allowed():
     run(main())
 
 
+async def refuse_one(pacer):
+    """Let a request be refused; returns when the next one is sent, whose refusal is a limit's."""
+    sent_at = await pacer.acquire(Lane.WRITES)
+    pacer.refused(Lane.WRITES, sent_at=sent_at, retry_after=0)
+    pacer.release(sent_at=sent_at)
+    return await pacer.acquire(Lane.WRITES)
+
+
+def test_a_single_refusal_pauses_nothing():
+    async def main():
+        pacer, loop = make_pacer(), asyncio.get_running_loop()
+        began = loop.time()
+        await refuse_one(pacer)
+        await pacer.acquire(Lane.READS)
+        assert loop.time() - began < 0.03
+
+    run(main())
+
+
 def refusals(count, retry_after):
-    """Seconds from each of several refusals in a row to the next attempt."""
+    """Seconds from each of several refusals in a row, after a first one, to the next attempt."""
 
     async def main():
         pacer, loop, waits = make_pacer(), asyncio.get_running_loop(), []
-        sent_at = await pacer.acquire(Lane.WRITES)
+        sent_at = await refuse_one(pacer)
         for _ in range(count):
             refused_at = loop.time()
-            pacer.refuse(Lane.WRITES, sent_at=sent_at, retry_after=retry_after)
+            pacer.refused(Lane.WRITES, sent_at=sent_at, retry_after=retry_after)
             pacer.release(sent_at=sent_at)
             sent_at = await pacer.acquire(Lane.WRITES)
             waits.append(sent_at - refused_at)
@@ -240,7 +314,7 @@ def test_the_refusals_of_one_burst_make_one_pause():
         sent = [await pacer.acquire(Lane.WRITES) for _ in range(10)]
         began = loop.time()
         for sent_at in sent:
-            pacer.refuse(Lane.WRITES, sent_at=sent_at, retry_after=0)
+            pacer.refused(Lane.WRITES, sent_at=sent_at, retry_after=0)
             pacer.release(sent_at=sent_at)
         assert 1 <= await pacer.acquire(Lane.WRITES) - began <= 1.1
 
@@ -251,8 +325,8 @@ def test_the_refusals_of_one_burst_make_one_pause():
 def test_everything_pauses_and_then_one_goes_first(lane):
     async def main():
         pacer, loop, served = make_pacer(), asyncio.get_running_loop(), []
-        refused = await pacer.acquire(Lane.WRITES)
-        pacer.refuse(Lane.WRITES, sent_at=refused, retry_after=3)
+        refused = await refuse_one(pacer)
+        pacer.refused(Lane.WRITES, sent_at=refused, retry_after=3)
         pacer.release(sent_at=refused)
 
         async def one():
@@ -263,7 +337,7 @@ def test_everything_pauses_and_then_one_goes_first(lane):
         await asyncio.sleep(10)
         assert len(served) == 1
         assert served[0] >= paused_at + 3
-        pacer.accept(sent_at=served[0])
+        pacer.accepted(lane, sent_at=served[0])
         pacer.release(sent_at=served[0])
         await waiting
         assert len(served) == 5
@@ -274,8 +348,8 @@ def test_everything_pauses_and_then_one_goes_first(lane):
 def test_a_probe_that_is_given_up_makes_way_for_the_next():
     async def main():
         pacer = make_pacer()
-        refused = await pacer.acquire(Lane.WRITES)
-        pacer.refuse(Lane.WRITES, sent_at=refused, retry_after=0)
+        refused = await refuse_one(pacer)
+        pacer.refused(Lane.WRITES, sent_at=refused, retry_after=0)
         pacer.release(sent_at=refused)
         pacer.release(sent_at=await pacer.acquire(Lane.WRITES))
         await pacer.acquire(Lane.WRITES)
@@ -299,5 +373,32 @@ def test_a_canceled_request_holds_up_nobody(served_first):
         await asyncio.wait_for(pacer.acquire(Lane.WRITES), 1)
         with pytest.raises(asyncio.CancelledError):
             await canceled
+
+    run(main())
+
+
+def test_how_long_nothing_but_429_has_come_is_known():
+    async def main():
+        pacer = make_pacer()
+        assert pacer.refused_for() < 0
+        sent_at = await refuse_one(pacer)
+        await asyncio.sleep(5)
+        pacer.refused(Lane.WRITES, sent_at=sent_at, retry_after=0)
+        assert pacer.refused_for() == pytest.approx(5, abs=0.1)
+        pacer.accepted(Lane.READS, sent_at=sent_at)
+        assert pacer.refused_for() < 0
+
+    run(main())
+
+
+def test_deleted_organizations_have_a_limit_of_their_own():
+    async def main():
+        pacer, loop, sent = make_pacer(in_flight=100), asyncio.get_running_loop(), []
+        for _ in range(100):
+            sent.append(await pacer.acquire(Lane.ORGANIZATION_DELETES))
+            pacer.release(sent_at=sent[-1])
+            pacer.release(sent_at=await pacer.acquire(Lane.WRITES))
+        assert most_in_a_window(sent, 60) <= 50
+        assert loop.time() < 1_000 + 130
 
     run(main())

@@ -5,26 +5,24 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from workos import AsyncWorkOSClient
-from workos._errors import APIError
+from multidict import CIMultiDict
 
-from target_workos_users.api.attempt import Answer
-from target_workos_users.api.refusals import (
+from target_workos_users.api.error_responses import (
     api_error,
     membership_reason,
     organization_reason,
+    slug_reason,
     user_reason,
 )
+from target_workos_users.api.response import Response
 from target_workos_users.exceptions import Reason
 
 
 def explain(status, body, meaning=None, *, method="POST", secrets=(), headers=None):
-    """What an answer of WorkOS becomes, by way of the SDK."""
+    """What an error response of WorkOS becomes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = Answer(status, headers or {}, content, method, "https://api.workos.com/x")
-    with pytest.raises(APIError) as caught:
-        AsyncWorkOSClient._raise_error(answer)
-    return api_error(caught.value, meaning=meaning, secrets=secrets)
+    response = Response(status, CIMultiDict(headers or {}), content)
+    return api_error(response, creating=method == "POST", meaning=meaning, secrets=secrets)
 
 
 def answer(code=None, message="Oops.", errors=None):
@@ -46,6 +44,8 @@ TAKEN = "External ID already assigned to another organization"
         (400, nested("email_not_available"), Reason.EMAIL_EXISTS),
         (400, nested("email_not_available", "password_too_weak"), Reason.EMAIL_EXISTS),
         (400, nested("external_id_already_used"), Reason.EXTERNAL_ID_EXISTS),
+        (400, nested("external_id_already_in_use"), Reason.EXTERNAL_ID_EXISTS),
+        (409, answer("external_id_already_in_use"), Reason.EXTERNAL_ID_EXISTS),
         (400, nested("email_not_available", "external_id_already_used"), Reason.USER_EXISTS),
         (400, nested("invalid_email"), Reason.REFUSED),
         (400, answer("user_creation_error", "Could not create user."), Reason.USER_EXISTS),
@@ -90,6 +90,21 @@ def test_an_organization_that_exists_is_known_in_every_variant(status, body, rea
     assert explain(status, body, organization_reason).reason is reason
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "method", "reason"),
+    [
+        (409, answer("role_slug_conflict"), "POST", Reason.SLUG_EXISTS),
+        (409, answer("organization_role_slug_conflict"), "POST", Reason.SLUG_EXISTS),
+        (409, answer("permission_slug_conflict"), "POST", Reason.SLUG_EXISTS),
+        (422, answer(errors=[{"field": "slug", "code": "duplicate"}]), "POST", Reason.SLUG_EXISTS),
+        (422, answer("invalid_request_parameters"), "POST", Reason.REFUSED),
+        (409, answer("conflict"), "PATCH", Reason.REFUSED),
+    ],
+)
+def test_a_slug_that_is_taken_is_known_in_every_variant(status, body, method, reason):
+    assert explain(status, body, slug_reason, method=method).reason is reason
+
+
 PENDING = "cannot_reactivate_pending_organization_membership"
 MULTIPLE_OFF = "Multiple roles is not enabled for this environment."
 
@@ -124,7 +139,9 @@ def test_what_is_in_the_way_of_a_membership_is_known_in_every_variant(status, bo
     ("status", "body"),
     [
         (408, {}),
+        (425, {}),
         (429, answer(message="Rate limit exceeded.")),
+        (409, answer("lock_timeout")),
         (400, answer("rate_limit_exceeded")),
         (403, answer(message="Rate limit exceeded.")),
         (500, answer("user_creation_error")),
@@ -177,6 +194,41 @@ def test_a_body_that_is_no_error_object_is_not_quoted(body):
     assert (error.code, error.errors, error.reason) == (None, [], Reason.REFUSED)
 
 
+CONSTRAINTS = {"isEmail": "email must be an email", "maxLength": "email is too long"}
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        ({"message": ["No email.", "No name."]}, "No email. No name."),
+        ({"message": ["No email.", {"x": 1}, None]}, "No email."),
+        ({"message": [], "error": "Bad Request"}, "Bad Request"),
+        ({"error": "Unauthorized"}, "Unauthorized"),
+        (
+            {"message": "No.", "errors": ["email is bad", "name is bad"]},
+            "No: email is bad; name is bad",
+        ),
+        ({"message": "No.", "errors": "email is bad"}, "No: email is bad"),
+        (
+            {"message": "No.", "errors": [{"property": "email", "constraints": CONSTRAINTS}]},
+            "No: email: email must be an email; email is too long",
+        ),
+        ({"message": "No.", "errors": [{"field": "email", "code": "taken"}]}, "No: email: taken"),
+        ({"message": "No.", "errors": [{"code": "taken"}]}, "No: taken"),
+        ({"message": "No.", "errors": [{"message": ["a", "b"]}]}, "No: a; b"),
+        ({"message": "No.", "errors": [{"code": "x", "message": "Why."}, "Why."]}, "No: Why."),
+        ({"message": "No.", "errors": {"email": ["is bad"]}}, 'No: {"email": ["is bad"]}'),
+        (
+            {"message": "No.", "errors": [{"property": "a", "constraints": []}]},
+            'No: {"property": "a", "constraints": []}',
+        ),
+        ({"message": "No.", "errors": [7, True, ["x"], None, {}]}, 'No: 7; true; ["x"]'),
+    ],
+)
+def test_what_workos_says_is_shown_whatever_shape_it_has(body, shown):
+    assert str(explain(400, body)) == f"{shown} (HTTP 400)"
+
+
 @pytest.mark.parametrize("errors", ["bad", {"code": "email_not_available"}, [None, 3, "x", []]])
 def test_errors_of_an_unknown_shape_are_kept_as_a_list(errors):
     error = explain(400, answer("user_creation_error", errors=errors))
@@ -194,7 +246,7 @@ ANY_JSON = st.recursive(
 @given(
     st.sampled_from([400, 403, 404, 409, 422, 429, 500, 999]),
     ANY_JSON | st.dictionaries(st.sampled_from(FIELDS), ANY_JSON),
-    st.sampled_from([None, user_reason, organization_reason, membership_reason]),
+    st.sampled_from([None, user_reason, organization_reason, membership_reason, slug_reason]),
 )
 def test_an_error_of_any_shape_has_a_reason_and_a_text(status, body, meaning):
     error = explain(status, body, meaning, secrets=["secret"])

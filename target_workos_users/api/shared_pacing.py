@@ -1,4 +1,4 @@
-"""The pacer of a job that shares its rate limit with others through :class:`.Bookings`."""
+"""The pacer of a job that shares its rate limit with others in Redis."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from target_workos_users.api.pacing import Lane, Pacer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from target_workos_users.api.bookings import Bookings
+    from target_workos_users.api.redis_limit import RedisLimit
 
 _LATE = 0.05  # seconds after which a turn is too old to be used
 _LATEST = 5  # answers of Redis that tell how long one takes; it may become slower for good
@@ -24,43 +24,29 @@ _AHEAD = 0.1  # seconds of the whole budget that a job books at a time
 class SharedPacer(Pacer):
     """A :class:`.Pacer` whose requests also wait for a turn among those of the other jobs.
 
-    What a 429 teaches stays with the job that got it: the others get their own.
+    What a 429 teaches stays with the job that got it: the others get their own. If Redis is lost,
+    all that waits gets its :class:`.SharedLimitLost`.
 
     Args:
-        bookings: Where the turns come from; closed by :meth:`close`.
+        shared: Where the turns come from; closed by :meth:`close`.
         rate_limit: As :class:`.Pacer` takes it.
         in_flight: As :class:`.Pacer` takes it.
     """
 
-    def __init__(self, bookings: Bookings, *, rate_limit: float, in_flight: int) -> None:
+    def __init__(self, shared: RedisLimit, *, rate_limit: float, in_flight: int) -> None:
         super().__init__(rate_limit=rate_limit, in_flight=in_flight)
-        self._bookings = bookings
-        self._lost: Exception | None = None
+        self._shared = shared
         self._turns = [_Turns(self, lane, queue.budgets) for lane, queue in self._queues.items()]
         for queue, turns in zip(self._queues.values(), self._turns, strict=True):
             queue.budgets = (*queue.budgets, turns)
-
-    async def acquire(self, lane: Lane) -> float:
-        """As :meth:`.Pacer.acquire`.
-
-        Raises:
-            SharedLimitLost: Redis is lost, for this request or was for an earlier one.
-        """
-        if self._lost:
-            raise self._lost
-        return await super().acquire(lane)
 
     async def book(self, lane: Lane, at_most: int) -> list[float]:
         """Book turns for those that wait in a lane and could be sent; none if Redis is lost."""
         number = min(at_most, self._free, len(self._queues[lane].waiting))
         try:
-            return await self._bookings.book(lane, max(1, number))
+            return await self._shared.book(lane, max(1, number))
         except Exception as error:  # noqa: BLE001 - those that wait must hear of it, whatever it is
-            self._lost = error
-            for queue in self._queues.values():
-                for _, turn in queue.waiting:
-                    if not turn.done():
-                        turn.set_exception(error)
+            self.give_up(error)
             return []
 
     def serve(self) -> None:
@@ -75,11 +61,11 @@ class SharedPacer(Pacer):
         """Close the connection to Redis."""
         for turns in self._turns:
             await turns.close()
-        await self._bookings.close()
+        await self._shared.close()
 
 
 class _Turns(Budget):
-    """Turns of one lane that are booked and not yet taken: a budget in the pacer's eyes."""
+    """Turns of one lane that are booked and not yet used: a budget in the pacer's eyes."""
 
     def __init__(self, pacer: SharedPacer, lane: Lane, own: Sequence[Budget]) -> None:
         self._pacer = pacer
@@ -106,11 +92,11 @@ class _Turns(Budget):
             self._booking = asyncio.get_running_loop().create_task(self._book(now))
         return math.inf  # served again once they have come
 
-    def take(self, now: float) -> None:  # noqa: ARG002 - turns are taken in order
+    def spend(self, now: float) -> None:  # noqa: ARG002 - turns are used in order
         """Use the next turn."""
         self._booked.popleft()
 
-    def postpone(self, taken_at: float, now: float) -> None:  # noqa: ARG002 - as above
+    def postpone(self, spent_at: float, now: float) -> None:  # noqa: ARG002 - as above
         """A turn was used late: leave one out for it, so that no two fall together."""
         if self._booked:
             self._booked.popleft()

@@ -36,6 +36,7 @@ _LONGEST_PAUSE = 1.0  # seconds between two tries
 _LINES = {
     Lane.WRITES: {"writes": 1, "requests": 2},
     Lane.READS: {"reads": 2, "requests": 2},
+    Lane.ORGANIZATION_DELETES: {"requests": 2},
     Lane.OTHERS: {"requests": 2},
 }
 """The budgets that a request counts against, as multiples of ``rate_limit``."""
@@ -63,7 +64,7 @@ return turns
 """
 
 
-class Bookings:
+class RedisLimit:
     """Turns of all jobs that share a rate limit, kept by a Redis server (5 or newer).
 
     Args:
@@ -97,13 +98,13 @@ class Bookings:
         Raises:
             SharedLimitLost: Redis can't be reached, or refuses.
         """
-        bookings = cls(url, name, rate_limit=rate_limit)
+        limit = cls(url, name, rate_limit=rate_limit)
         try:
-            await bookings._patiently(bookings._redis.ping)
+            await limit._patiently(limit._redis.ping)
         except BaseException:
-            await bookings.close()
+            await limit.close()
             raise
-        return bookings
+        return limit
 
     async def book(self, lane: Lane, number: int) -> list[float]:
         """Book turns.

@@ -1,119 +1,20 @@
-"""One attempt of one request over aiohttp: an answer, or why there is none."""
+"""HTTP over aiohttp: one request, sent once, and its response, or why there is none."""
 
 from __future__ import annotations
 
 import urllib.request
+import zlib
 from contextlib import suppress
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 import aiohttp
-import msgspec
-from workos import HTTPResponse, TransportError
 from yarl import URL
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from target_workos_users.api.response import NoResponse, Response, TooLarge
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
-_SUCCESS = range(200, 300)  # plain numbers: an enum's members cost a microsecond a request
-_REDIRECTIONS = range(300, 400)
-_SERVER_ERROR = 500
-_NOT_FOUND = 404
-_PASSING = {408, 429}
-
-_decode = msgspec.json.Decoder(dict[str, Any]).decode
-
-
-class NoAnswer(TransportError):
-    """Nothing came back that could be read.
-
-    Attributes:
-        ambiguous: The request may have taken effect all the same.
-    """
-
-    def __init__(self, message: str, *, ambiguous: bool) -> None:
-        super().__init__(message)
-        self.ambiguous = ambiguous
-
-
-class Redirected(TransportError):
-    """A 3xx answer; it isn't followed, as another host would be sent the key."""
-
-
-class Answer(HTTPResponse):
-    """WorkOS's answer.
-
-    Attributes:
-        object: Its body's JSON object, as all of WorkOS's bodies are; None if it is none.
-        ambiguous: The request is a write that may have taken effect whatever this answer says:
-            this attempt got a 5xx, or an earlier one did, or was lost after it was sent.
-        attempt: Which attempt of its request it answers, from 1.
-    """
-
-    ambiguous = False
-    attempt = 1
-
-    def __init__(
-        self, status_code: int, headers: Mapping[str, str], content: bytes, method: str, url: str
-    ) -> None:
-        # What the frozen HTTPResponse's own constructor does, at a fifth of its cost.
-        self.__dict__.update(
-            status_code=status_code,
-            headers=headers,
-            content=content,
-            request_method=method,
-            request_url=url,
-        )
-        self.object = _object(content)
-
-    @property
-    def is_success(self) -> bool:
-        """2xx."""
-        return self.status_code in _SUCCESS
-
-    @property
-    def is_redirect(self) -> bool:
-        """3xx."""
-        return self.status_code in _REDIRECTIONS
-
-    @property
-    def is_server_error(self) -> bool:
-        """5xx, and what lies beyond."""
-        return self.status_code >= _SERVER_ERROR
-
-    @property
-    def is_passing(self) -> bool:
-        """Whether asking again may bring another: 408, 429, 5xx, and a 404 that isn't WorkOS's."""
-        status = self.status_code
-        return (
-            self.is_server_error
-            or status in _PASSING
-            or (status == _NOT_FOUND and self.object is None)
-        )
-
-    def json(self) -> Any:
-        """Body parsed as JSON.
-
-        The SDK looks up the ``error`` of an error, and fails with a TypeError if it is an object
-        or a list (measured, workos 10.8.0): it is left out then.
-
-        Raises:
-            ValueError: It is no JSON object: the SDK fails with an AttributeError on an error that
-                is another value (measured, workos 10.8.0).
-        """
-        if self.object is None:
-            raise ValueError("the body is no JSON object")
-        if isinstance(self.object.get("error"), dict | list):
-            return {name: value for name, value in self.object.items() if name != "error"}
-        return self.object
-
-
-def _object(content: bytes) -> dict[str, Any] | None:
-    try:
-        return _decode(content)
-    except (ValueError, RecursionError):
-        return None
+_LONGEST_BODY = 1 << 20  # bytes; WorkOS's objects have about half a kilobyte, pages a hundred times
+_LOWEST_FINAL = 200  # status; the SDK would take a lower one, 101 say, for a success
 
 
 def open_session(connections: int) -> aiohttp.ClientSession:
@@ -125,7 +26,8 @@ def open_session(connections: int) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=connections),
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"Accept-Encoding": "identity"},  # answers are half a kilobyte
+        headers={"Accept-Encoding": "identity"},  # bodies are half a kilobyte
+        auto_decompress=False,  # aiohttp would unpack all that a body holds
     )
 
 
@@ -137,8 +39,8 @@ async def send(
     headers: dict[str, str],
     content: bytes | None,
     seconds: float,
-) -> Answer:
-    """Send a request once and read its answer, whatever its status.
+) -> Response:
+    """Send a request once and read its response, whatever its status.
 
     Args:
         session: From :func:`open_session`.
@@ -149,10 +51,10 @@ async def send(
         seconds: The longest that it may take, from connecting to the last byte.
 
     Returns:
-        The answer.
+        The response.
 
     Raises:
-        NoAnswer: With ``ambiguous`` telling whether anything was sent. A success that is no JSON
+        NoResponse: With ``ambiguous`` telling whether anything was sent. A success that is no JSON
             object (nor a DELETE's, which may be empty) is none of WorkOS's: something on the way
             has put a page of its own in its place.
     """
@@ -160,7 +62,7 @@ async def send(
     timeout = _timeout(seconds)
     proxy = _proxy_for(target.scheme, target.host or "")
     try:
-        response = await session.request(
+        answered = await session.request(
             method,
             target,
             headers=headers,
@@ -170,22 +72,59 @@ async def send(
             allow_redirects=False,  # another host would be sent the key
             middlewares=None if method == "POST" else (_send_once,),  # aiohttp repeats no POST
         )
-        body = await response.read()  # closes the connection if it is cut off
+        body = await _body(answered)
     except (
         aiohttp.ClientConnectorError,
         aiohttp.ConnectionTimeoutError,
         aiohttp.ClientHttpProxyError,
     ) as error:
-        raise NoAnswer(_describe(error, target.host, timeout), ambiguous=False) from None
+        raise NoResponse(_describe(error, target.host, timeout), ambiguous=False) from None
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-        raise NoAnswer(_describe(error, target.host, timeout), ambiguous=True) from None
-    answer = Answer(response.status, response.headers, body, method, url)
+        raise NoResponse(_describe(error, target.host, timeout), ambiguous=True) from None
+    response = Response(answered.status, answered.headers, body)
     empty = method == "DELETE" and not body
-    below = answer.status_code < _SUCCESS.start  # 101, say; the SDK would take it for a success
-    if below or (answer.is_success and answer.object is None and not empty):
-        response.close()
-        raise NoAnswer(f"HTTP {response.status} without WorkOS's JSON", ambiguous=True)
-    return answer
+    below = response.status_code < _LOWEST_FINAL
+    if below or (response.is_success and response.object is None and not empty):
+        answered.close()
+        raise NoResponse(f"HTTP {answered.status} without WorkOS's JSON", ambiguous=True)
+    return response
+
+
+async def _body(answered: aiohttp.ClientResponse) -> bytes:
+    """The body, unpacked if it is packed all the same.
+
+    Raises:
+        TooLarge: It is, or unpacks to, more than 1 MiB.
+    """
+    try:
+        body = await _bytes(answered)
+    except BaseException:
+        answered.close()
+        raise
+    if "Content-Encoding" not in answered.headers:
+        return body
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or deflate
+    try:
+        unpacked = unpacker.decompress(body, _LONGEST_BODY + 1)
+    except zlib.error:
+        return body  # identity, say; or it is no JSON, and looked at as such
+    if len(unpacked) > _LONGEST_BODY:
+        raise _too_large(answered)
+    return unpacked
+
+
+async def _bytes(answered: aiohttp.ClientResponse) -> bytes:
+    """As they came. aiohttp's own read() would take whatever comes."""
+    body = b""
+    while chunk := await answered.content.readany():
+        body += chunk
+        if len(body) > _LONGEST_BODY:
+            raise _too_large(answered)
+    return body
+
+
+def _too_large(answered: aiohttp.ClientResponse) -> TooLarge:
+    return TooLarge(f"HTTP {answered.status} with more than 1 MiB", ambiguous=True)
 
 
 async def _send_once(
@@ -237,7 +176,7 @@ def _proxy_for(scheme: str, host: str) -> URL | None:
     has a password for.
 
     Raises:
-        NoAnswer: It can't be used.
+        NoResponse: It can't be used.
     """
     if scheme == "http" or urllib.request.proxy_bypass(host):
         return None
@@ -250,4 +189,4 @@ def _proxy_for(scheme: str, host: str) -> URL | None:
             return proxy
     # Its text may hold a password.
     message = f"{scheme}_proxy in the environment is no URL of an HTTP proxy (http://host:port)"
-    raise NoAnswer(message, ambiguous=False)
+    raise NoResponse(message, ambiguous=False)

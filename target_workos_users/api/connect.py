@@ -1,0 +1,102 @@
+"""Opens the WorkOS that the settings name: its API, or a sandbox."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+
+from target_workos_users.api.client import Client
+from target_workos_users.api.transport import Transport
+from target_workos_users.api.workos import WorkOS
+from target_workos_users.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from target_workos_users.api.pacing import Pacer
+    from target_workos_users.settings.settings import Settings
+
+
+class Api(NamedTuple):
+    """An open way to WorkOS.
+
+    Attributes:
+        workos: Its calls.
+        transport: Counts and paces their requests.
+    """
+
+    workos: WorkOS
+    transport: Transport
+
+
+def destination(settings: Settings) -> str:
+    """Names the WorkOS environment: its host, and which of its keys, without giving that away.
+
+    A sandbox is named by an id kept in its file, so that a new file is a new environment.
+    """
+    if settings.sandbox_path:
+        from workos_sandbox import environment_id  # noqa: PLC0415 - a web server
+
+        with _sandbox_errors():
+            return f"sandbox#{environment_id(settings.sandbox_path)}"
+    key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
+    return f"{urlsplit(settings.base_url).netloc}#{key}"
+
+
+@contextmanager
+def _sandbox_errors() -> Iterator[None]:
+    """What the sandbox can't do is for the settings to put right."""
+    from workos_sandbox import SandboxError  # noqa: PLC0415 - a web server
+
+    try:
+        yield
+    except SandboxError as error:
+        raise SettingsError(str(error)) from error
+
+
+@asynccontextmanager
+async def connect(settings: Settings) -> AsyncIterator[Api]:
+    """Open a way to WorkOS, and close it; nothing is sent yet.
+
+    Raises:
+        SharedLimitLost: The Redis server that shares the rate limit can't be used.
+    """
+    async with AsyncExitStack() as stack:
+        pacer = await _shared_pacer(settings, stack)
+        api_key, base_url = settings.api_key, settings.base_url
+        if settings.sandbox_path:
+            from workos_sandbox import Sandbox  # noqa: PLC0415 - a web server
+
+            with _sandbox_errors():
+                sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
+            api_key, base_url = sandbox.api_key, sandbox.base_url
+        transport = Transport(
+            rate_limit=settings.rate_limit,
+            max_retries=settings.max_retries,
+            concurrency=settings.concurrency,
+            pacer=pacer,
+        )
+        client = Client(
+            api_key=api_key,
+            base_url=base_url,
+            transport=transport,
+            request_timeout=settings.request_timeout,
+        )
+        stack.push_async_callback(client.close)
+        yield Api(WorkOS(client), transport)
+
+
+async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | None:
+    """A pacer that shares the rate limit with all jobs of one destination, if that is set."""
+    if not settings.rate_limit_redis_url:
+        return None
+    from target_workos_users.api.redis_limit import RedisLimit  # noqa: PLC0415 - an optional extra
+    from target_workos_users.api.shared_pacing import SharedPacer  # noqa: PLC0415 - as above
+
+    rate_limit, name = settings.rate_limit, destination(settings)
+    shared = await RedisLimit.open(settings.rate_limit_redis_url, name, rate_limit=rate_limit)
+    pacer = SharedPacer(shared, rate_limit=rate_limit, in_flight=settings.concurrency)
+    stack.push_async_callback(pacer.close)
+    return pacer

@@ -1,0 +1,69 @@
+"""Organizations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.api.calls import PAGE, Calls, Page
+from target_workos_users.api.error_responses import organization_reason
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ORGANIZATIONS = ("organizations",)
+
+
+class OrganizationCalls(Calls):
+    """Calls about organizations."""
+
+    async def get_organization(self, organization_id: str) -> dict[str, Any] | None:
+        """The organization with this WorkOS id, or None."""
+        return await self._find((*_ORGANIZATIONS, organization_id), id=organization_id)
+
+    async def get_organization_by_external_id(self, external_id: str) -> dict[str, Any] | None:
+        """The organization with this external id, or None."""
+        path = (*_ORGANIZATIONS, "external_id", external_id)
+        return await self._find(path, external_id=external_id)
+
+    async def list_organizations(self, *, after: str | None = None) -> Page:
+        """A page of all organizations, newest first.
+
+        Args:
+            after: ``after`` of the page before.
+        """
+        return await self._list(_ORGANIZATIONS, {"limit": PAGE, "after": after})
+
+    async def create_organization(
+        self, *, name: str, external_id: str, **fields: Any
+    ) -> dict[str, Any]:
+        """Create an organization; EXTERNAL_ID_EXISTS if the external id is taken.
+
+        Args:
+            name: Its name, which needn't be unique.
+            external_id: Keeps a request that is sent again from making a second one.
+            fields: Others of ``POST /organizations``: ``domain_data``, ``metadata``,
+                ``allow_profiles_outside_organization``.
+        """
+        return await self._entity(
+            "POST",
+            _ORGANIZATIONS,
+            body={"name": name, "external_id": external_id, **fields},
+            meaning=organization_reason,
+            external_id=external_id,
+        )
+
+    async def update_organization(
+        self, organization_id: str, fields: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Change the given fields of an organization; the others stay."""
+        return await self._entity(
+            "PUT",
+            (*_ORGANIZATIONS, organization_id),
+            body=fields,
+            meaning=organization_reason,
+            id=organization_id,
+        )
+
+    async def delete_organization(self, organization_id: str) -> None:
+        """Delete an organization; one that is gone already is fine."""
+        await self._delete((*_ORGANIZATIONS, organization_id))
