@@ -26,12 +26,13 @@ _ECHO = "MELTANO_LOAD_"
 _OF_THE_SDK = {"LOGLEVEL"}  # singer_sdk.plugin_base, 0.54.9
 _SURE = 0.8  # how like a setting's a name under a loader's own prefix is, to be a misspelled one
 _NONE_OF_OURS = {
-    "add_record_metadata": "It is for targets that write tables.",
-    "load_method": "It is for targets that write tables.",
-    "hard_delete": "This target deletes nothing.",
-    "faker_config": "Faker isn't installed with this target.",
+    "add_record_metadata": "It is for targets that write tables: leave it out.",
+    "load_method": "It is for targets that write tables: leave it out.",
+    "hard_delete": "This target deletes nothing: leave it out.",
+    "faker_config": "Faker isn't installed with this target: leave it out.",
+    "journal_path": "ledger_path takes its place.",
 }
-"""What a user of other targets may look for, or of an older release: what to do without it."""
+"""What a user of other targets may look for, or of an older release, and what to do without it."""
 
 
 class Given(NamedTuple):
@@ -125,7 +126,7 @@ def _unknown(name: str, variable: str | None = None, prefix: str = _PREFIX) -> s
     """What to say of a name that is no setting, and of the variable that has it."""
     shown = redact_text(repr(variable or name))[:80]
     if why := _NONE_OF_OURS.get(name.lower()):
-        return f"{shown} is no setting of target-workos-users. {why} Leave it out."
+        return f"{shown} is no setting of target-workos-users. {why}"
     if not (nearest := _nearest(name)):
         return f"{shown} is no setting. `target-workos-users --about` lists them all."
     meant = f"{prefix}{nearest.upper()}" if variable else nearest

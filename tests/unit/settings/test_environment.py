@@ -130,10 +130,16 @@ def test_all_of_them_are_named_at_once():
 
 
 def test_a_setting_of_other_targets_is_told_why_it_is_none_here():
-    why = "is no setting of target-workos-users. It is for targets that write tables. Leave it out."
+    why = "is no setting of target-workos-users. It is for targets that write tables: leave it out."
     assert refused({}, load_method="overwrite") == f"'load_method' {why}"
     variable = f"{PREFIX}ADD_RECORD_METADATA"
     assert refused({variable: "1"}) == f"'{variable}' {why}"
+
+
+def test_a_setting_that_is_gone_is_told_what_takes_its_place():
+    gone = "is no setting of target-workos-users. ledger_path takes its place."
+    assert refused({}, journal_path="none") == f"'journal_path' {gone}"
+    assert refused({f"{PREFIX}JOURNAL_PATH": "x"}) == f"'{PREFIX}JOURNAL_PATH' {gone}"
 
 
 def test_a_name_with_a_secret_or_an_escape_in_it_is_not_shown_as_it_is():
@@ -191,7 +197,7 @@ def test_a_variable_is_read_as_what_the_setting_is(monkeypatch, name, text, valu
     monkeypatch.setenv(PREFIX + name.upper(), text)
     target = TargetWorkosUsers(parse_env_config=True)
     found = getattr(target.settings, name)
-    target._control.close()
+    target.close()
     assert (type(found), found) == (type(value), value)
 
 

@@ -102,9 +102,10 @@ def test_a_fraction_of_a_config_file_is_a_plain_number(name, value, number):
     assert (type(found), found) == (type(number), number)
 
 
-def test_the_journal_goes_beside_the_errors_file_unless_it_is_turned_off():
-    assert make_settings(errors_path="x/e.jsonl").journal_path == "x/e.jsonl.journal"
-    assert make_settings(journal_path="none").journal_path is None
+def test_the_ledger_goes_beside_the_errors_file_unless_it_is_turned_off():
+    assert make_settings(errors_path="x/e.jsonl").ledger_path == "x/e.jsonl.ledger"
+    assert make_settings(ledger_path="l.db").ledger_path == "l.db"
+    assert make_settings(ledger_path="none").ledger_path is None
 
 
 @pytest.mark.parametrize("given", [None, ""])
