@@ -77,16 +77,16 @@ def row(
 
 
 def failing(
-    path: str, status: int, body: str = "{}", method: str | None = None, count: int | None = 1
+    path: str, status: int, body: str = "{}", method: str | None = None, **more: Any
 ) -> Faults:
-    """Requests are answered so, and not handled."""
+    """Requests are answered so, and not handled; ``more`` of :class:`ScriptedFault`."""
     action = Action("answer", status=status, body=body)
-    return Faults(script=[ScriptedFault(path, action, method, count=count)])
+    return Faults(script=[ScriptedFault(path, action, method, **more)])
 
 
-def lost(path: str, action: Action, method: str = "POST", count: int | None = 1) -> Faults:
-    """Requests come to grief in some way."""
-    return Faults(script=[ScriptedFault(path, action, method, count=count)])
+def lost(path: str, action: Action, method: str = "POST", **more: Any) -> Faults:
+    """Requests come to grief in some way; ``more`` of :class:`ScriptedFault`."""
+    return Faults(script=[ScriptedFault(path, action, method, **more)])
 
 
 class Run:

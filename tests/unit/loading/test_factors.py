@@ -90,7 +90,7 @@ async def test_a_factor_that_was_lost_on_the_way_is_enrolled_all_the_same(workos
 
 
 async def test_a_factor_that_was_not_enrolled_is_worth_another_run(workos):
-    workos.sandbox.faults = lost(FACTORS, Action("drop_before"), count=None)
+    workos.sandbox.faults = lost(FACTORS, Action("drop_before"), text="totp", count=None)
     run = workos.run()
     (error,) = (await run.load(row(totp=TOTP))).errors
     assert (error.error_type, error.retryable) == (ErrorType.TOTP_ENROLL, True)

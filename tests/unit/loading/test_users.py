@@ -117,7 +117,7 @@ async def test_a_user_that_workos_refuses_is_one_error_and_later_rows_try_themse
 
 
 async def test_a_record_that_is_always_refused_with_a_503_is_an_error_worth_another_run(workos):
-    workos.sandbox.faults = failing(USERS, 503, method="POST", count=None)
+    workos.sandbox.faults = failing(USERS, 503, method="POST", text="email", count=None)
     outcome = await workos.run().load(row())
     assert [(each.error_type, each.retryable) for each in outcome.errors] == [
         (ErrorType.USER_CREATE, True)
