@@ -233,7 +233,7 @@ def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_set
     config = json.loads(meltano("config", "print", HUB["name"], **environment))
     target = TargetWorkosUsers(config=config)
     settings = target.settings
-    target._control.close()
+    target.close()
     assert (settings.rate_limit, settings.concurrency) == (12.5, 7)
     assert (settings.create_missing_orgs, settings.existing_users) == (False, "update")
     assert settings.streams == {"users"}

@@ -99,9 +99,9 @@ def test_a_fraction_of_a_config_file_is_a_plain_number(name, value, number):
     assert (type(found), found) == (type(number), number)
 
 
-def test_the_journal_goes_beside_the_errors_file_unless_it_is_turned_off():
-    assert make_settings(errors_path="x/e.jsonl").journal_path == "x/e.jsonl.journal"
-    assert make_settings(journal_path="none").journal_path is None
+def test_the_ledger_goes_beside_the_errors_file_unless_it_is_turned_off():
+    assert make_settings(errors_path="x/e.jsonl").ledger_path == "x/e.jsonl.ledger"
+    assert make_settings(ledger_path="none").ledger_path is None
 
 
 @pytest.mark.parametrize("given", [None, "", []])
@@ -195,6 +195,6 @@ def test_a_setting_in_the_environment_that_nobody_hands_on_is_warned_of(monkeypa
     monkeypatch.setenv("TARGET_WORKOS_USERS_DRY_RUN", "true")
     with caplog.at_level("WARNING", "target-workos-users"):
         target = TargetWorkosUsers(config={**SANDBOX, "dry_run": True})
-    target._control.close()
+    target.close()
     (said,) = (message for message in caplog.messages if "has no effect" in message)
     assert "declare only_errors_from in the loader's settings" in said
