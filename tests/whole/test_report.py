@@ -107,7 +107,7 @@ def report(tmp_path):
         (tmp_path / "progress.jsonl").write_bytes(content)
         if errors is not None:
             file = ErrorsFile(str(tmp_path / "errors.jsonl"))
-            file.open(keep=None)
+            file.open(0, "")
             file.append(errors)
             file.close()
         done = CliRunner().invoke(
