@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.ledger.memory import Made
-from target_workos_users.ledger.prints import PASSWORD, TOTP
+from target_workos_users.ledger.prints import EMAIL_VERIFIED, PASSWORD, TOTP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,18 @@ class Changes:
     fill: set[int] = field(default_factory=set)
     left: set[int] = field(default_factory=set)
     password_left: bool = False
+
+    def to_send(self, theirs: Prints, before: Prints, *, signed_in: bool) -> set[int]:
+        """Of ``swap`` and ``fill``, what is to be sent.
+
+        Args:
+            theirs: Fingerprints of what WorkOS has.
+            before: What the record gave before.
+            signed_in: The user has signed in: who knows by which password.
+        """
+        slots = {slot for slot in self.swap if theirs.get(slot) == before[slot]}
+        slots |= {slot for slot in self.fill - {PASSWORD} if slot not in theirs}
+        return slots | (set() if signed_in else self.fill & {PASSWORD})
 
     @property
     def needs_look(self) -> bool:
@@ -137,6 +149,19 @@ def differences(user: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
         ):
             found[name] = value
     return found
+
+
+def may_move(prints: Prints, fields: Mapping[str, Any]) -> Prints:
+    """A row's fingerprints, but for an email that isn't verified: WorkOS can't unverify one."""
+    if fields.get("email_verified") is not False:
+        return prints
+    return {slot: value for slot, value in prints.items() if slot != EMAIL_VERIFIED}
+
+
+def fields_of(user: Mapping[str, Any]) -> dict[str, Any]:
+    """What WorkOS has of a user, as a row would give it; blanks left out."""
+    fields = {name: user[name] for name in COMPARED if user.get(name)}
+    return fields | {"metadata": user.get("metadata") or {}}
 
 
 COMPARED = ("first_name", "last_name", "name", "email_verified", "external_id")

@@ -10,8 +10,8 @@ from target_workos_users.loading.outcome import Tally
 
 if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
+    from target_workos_users.loading.loaded import LoadedUser
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.loading.users import LoadedUser
     from target_workos_users.records.parse import Totp
 
 _ATTEMPTS = 4

@@ -12,15 +12,17 @@ from target_workos_users.exceptions import (
 )
 from target_workos_users.ledger import Version
 from target_workos_users.ledger.prints import TOTP
-from target_workos_users.loading.memberships import LoadedMembership, Memberships, UserGone
+from target_workos_users.loading.loaded import LoadedMembership
+from target_workos_users.loading.memberships import Memberships, UserGone
 from target_workos_users.loading.outcome import Outcome, Tally
 
 if TYPE_CHECKING:
     from target_workos_users.ledger import Ledger
     from target_workos_users.loading.factors import Factors
+    from target_workos_users.loading.loaded import LoadedUser
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.task import Task
-    from target_workos_users.loading.users import LoadedUser, Users
+    from target_workos_users.loading.users import Users
 
 
 class Loader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import (
@@ -14,8 +13,9 @@ from target_workos_users.exceptions import (
     TargetError,
 )
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.loaded import LoadedMembership, LoadedUser
 from target_workos_users.loading.outcome import Outcome, Tally
-from target_workos_users.loading.roles import Roles, listed
+from target_workos_users.loading.role_writes import RoleWrites, slugs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,34 +23,15 @@ if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Version
     from target_workos_users.loading.organizations import OrganizationCache
+    from target_workos_users.loading.roles import Roles
     from target_workos_users.loading.task import Task
-    from target_workos_users.loading.users import LoadedUser
     from target_workos_users.records.parse import OrganizationRef
 
 Membership = dict[str, Any]
 
-_MOST_WRITES = 3  # of one membership's roles, when another job writes them too
-
 
 class UserGone(TargetError):
     """WorkOS has no such user (any more): its id was remembered for too long."""
-
-
-@dataclass(slots=True)
-class LoadedMembership:
-    """The membership of a row.
-
-    Attributes:
-        id: The WorkOS id; None if there is none, as far as is known.
-        made: This import made it.
-        roles: Those that it has on the row's account.
-        inactive: The row had it deactivated.
-    """
-
-    id: str | None
-    made: bool
-    roles: tuple[str, ...] = ()
-    inactive: bool = False
 
 
 class Memberships:
@@ -79,7 +60,7 @@ class Memberships:
         self._organizations = organizations
         self._roles = roles
         self._delays = delays
-        self._multiple_roles = True  # until WorkOS says that the environment has them off
+        self._writes = RoleWrites(api, roles)
 
     async def ensure(
         self,
@@ -143,19 +124,19 @@ class Memberships:
                 raise
             return await self._complete(task, outcome, found, made=False)
         try:
-            created = await self._create(user, outcome, wanted)
+            created = await self._writes.create(user, outcome, wanted)
         except ApiError as error:
             return await self._recover(task, user, outcome, error)
         was_there = found is not None or (not user.fresh and _is_older(created))
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if was_there else Tally.MEMBERSHIPS)
-        if not was_there and wanted and set(_slugs(created)) <= set(wanted):
+        if not was_there and wanted and set(slugs_of(created)) <= set(wanted):
             outcome.tallies.append(Tally.ROLES_ASSIGNED)
         membership = LoadedMembership(
-            created["id"], not was_there, tuple(wanted) or tuple(_slugs(created))
+            created["id"], not was_there, tuple(wanted) or tuple(slugs_of(created))
         )
         if wanted and created.keys() & {"role", "roles"}:
-            given_up = set(_slugs(created)) - set(wanted)
-            _, membership.roles = await self._give(outcome, created, wanted, given_up)
+            given_up = set(slugs_of(created)) - set(wanted)
+            _, membership.roles = await self._writes.give(outcome, created, wanted, given_up)
         return await self._set_status(task, outcome, membership)
 
     @staticmethod
@@ -165,30 +146,6 @@ class Memberships:
         if known is None or known.organization_id != outcome.org_id:
             return None
         return None if known.inactive and task.row.status != "inactive" else known
-
-    async def _create(self, user: LoadedUser, outcome: Outcome, wanted: list[str]) -> Membership:
-        """Create it, with as many of the roles as WorkOS takes.
-
-        Drops from ``wanted`` what it doesn't, with an error or a remark in the outcome.
-        """
-        while True:
-            slugs = wanted if self._multiple_roles else wanted[:1]
-            try:
-                created = await self._api.create_membership(
-                    user_id=user.id, organization_id=outcome.org_id or "", role_slugs=slugs
-                )
-            except ApiError as error:
-                if error.reason is Reason.MULTIPLE_ROLES_OFF and len(slugs) > 1:
-                    self._multiple_roles = False
-                elif error.reason is Reason.INVALID_ROLE and slugs:
-                    wanted[:] = self._roles.without(_named(slugs, error), wanted, outcome, error)
-                else:
-                    raise
-            else:
-                if wanted[1:] and not self._multiple_roles:
-                    outcome.errors.append(_too_many(wanted[1:]))
-                    del wanted[1:]
-                return created
 
     async def _recover(
         self, task: Task, user: LoadedUser, outcome: Outcome, error: ApiError
@@ -228,71 +185,17 @@ class Memberships:
         if found.get("status") == "pending":
             raise _pending(outcome)
         outcome.tallies.append(Tally.MEMBERSHIPS if fresh else Tally.MEMBERSHIPS_EXISTING)
-        wanted, held = list(task.row.role_slugs), _slugs(found)
+        wanted, held = list(task.row.role_slugs), slugs_of(found)
         given_up = _given_up(task) if made else set()
         if fresh and wanted:
             given_up = set(held) - set(wanted)
         if not held.keys() >= set(wanted):
             org_id = outcome.org_id or ""
             wanted = await self._roles.known(wanted, org_id, outcome, exists=True)
-        added, roles = await self._give(outcome, found, wanted, given_up)
+        added, roles = await self._writes.give(outcome, found, wanted, given_up)
         if added:
             outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
         return await self._set_status(task, outcome, LoadedMembership(found["id"], made, roles))
-
-    async def _give(
-        self, outcome: Outcome, found: Membership, wanted: Sequence[str], given_up: set[str]
-    ) -> tuple[bool, tuple[str, ...]]:
-        """Write a membership's roles until it has those wanted, and not those given up.
-
-        WorkOS replaces all roles at once: another job that does the same may take one away again,
-        so they are read after each write.
-
-        Args:
-            outcome: Takes ``role_assignment`` errors.
-            found: As WorkOS has it.
-            wanted: Roles that it is to have.
-            given_up: Roles that it is to have no more.
-
-        Returns:
-            Whether anything was written; and which of all those roles it has: what the next run
-            has to give, or to take away, is what is missing in that.
-        """
-        written = False
-        try:
-            for _ in range(_MOST_WRITES):
-                held = _slugs(found)
-                kept = [slug for slug in held if slug in wanted or slug not in given_up]
-                missing = [slug for slug in wanted if slug not in held]
-                room = len(missing) if self._multiple_roles else 1 - min(1, len(kept))
-                target = kept + missing[:room]
-                if set(target) == held.keys() or not target:
-                    if missing:
-                        outcome.errors.append(_too_many(missing))
-                    break
-                try:
-                    await self._api.update_membership(found["id"], role_slugs=target)
-                except ApiError as error:
-                    if error.reason is Reason.MULTIPLE_ROLES_OFF and len(target) > 1:
-                        self._multiple_roles = False
-                    elif error.reason is Reason.INVALID_ROLE and missing:
-                        named = _named(missing, error)
-                        wanted = self._roles.without(named, wanted, outcome, error, exists=True)
-                    else:
-                        raise
-                    continue
-                written = True
-                again = await self._api.list_memberships(
-                    user_id=str(found.get("user_id")), organization_id=outcome.org_id
-                )
-                found = again[0] if again else found
-            else:
-                if missing := [slug for slug in wanted if slug not in _slugs(found)]:
-                    outcome.errors.append(_not_given(missing))
-        except ApiError as error:
-            outcome.errors.append(error.as_record_error(ErrorType.ROLE_ASSIGNMENT))
-        roles = tuple(slug for slug in _slugs(found) if slug in wanted or slug in given_up)
-        return written, roles
 
     async def _set_status(
         self, task: Task, outcome: Outcome, membership: LoadedMembership
@@ -352,11 +255,6 @@ def _given_up(task: Task) -> set[str]:
     return set(task.before.roles) - set(task.row.role_slugs) - others
 
 
-def _named(slugs: Sequence[str], error: ApiError) -> Sequence[str]:
-    """The roles that an answer refuses: those that it names, or all."""
-    return [slug for slug in slugs if f"'{slug}'" in error.message] or slugs
-
-
 def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
     message = (
         f"the user's membership in {outcome.org_id} is pending: WorkOS doesn't activate it before "
@@ -367,24 +265,6 @@ def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
     return RecordError(ErrorType.MEMBERSHIP_CREATE, message)
 
 
-def _too_many(slugs: Sequence[str]) -> RecordError:
-    return RecordError(
-        ErrorType.ROLE_ASSIGNMENT,
-        f"role_slugs {listed(slugs)} not assigned: this WorkOS environment has multiple roles "
-        f"off, so the membership has one only; switch them on in WorkOS, and {LOAD_AGAIN}",
-        workos_code="multiple_roles_not_enabled",
-    )
-
-
-def _not_given(slugs: Sequence[str]) -> RecordError:
-    return RecordError(
-        ErrorType.ROLE_ASSIGNMENT,
-        f"role_slugs {listed(slugs)} not assigned: WorkOS took them {_MOST_WRITES} times, and "
-        f"then had other roles; find out what else writes this membership, and {LOAD_AGAIN}",
-        retryable=True,
-    )
-
-
 def _is_older(made: Membership) -> bool:
     """Whether create answered with a membership that it reactivated.
 
@@ -392,9 +272,3 @@ def _is_older(made: Membership) -> bool:
     """
     created_at, updated_at = made.get("created_at"), made.get("updated_at")
     return bool(created_at and updated_at and created_at < updated_at)
-
-
-def _slugs(membership: Membership) -> dict[str, None]:
-    """The slugs of a membership's roles: all in ``roles``, the primary one in ``role``."""
-    roles = [membership.get("role"), *(membership.get("roles") or ())]
-    return dict.fromkeys(role["slug"] for role in roles if role and role.get("slug"))

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
 from target_workos_users.ledger import Made, Person
-from target_workos_users.ledger.prints import EMAIL_VERIFIED, PASSWORD, TOTP, column_of, pick
+from target_workos_users.ledger.prints import PASSWORD, TOTP, column_of, pick
 from target_workos_users.loading.changes import (
-    COMPARED,
-    Changes,
     UpdatePasswords,
     changes,
     differences,
+    fields_of,
+    may_move,
 )
-from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.eventual import LOOKUP_DELAYS
 from target_workos_users.loading.latest import LatestUsers
+from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
+from target_workos_users.loading.user_lookup import EXISTS, UserLookup, conflict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,33 +32,7 @@ if TYPE_CHECKING:
 ExistingUsers = Literal["keep", "update", "fail"]
 User = dict[str, Any]
 
-_EXISTS = (Reason.EMAIL_EXISTS, Reason.EXTERNAL_ID_EXISTS, Reason.USER_EXISTS)
 _SECRETS = ("password", "password_hash", "password_hash_type", "password_salt_position")
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedUser:
-    """The user of a row.
-
-    Attributes:
-        person: What the ledger knows of it now.
-        result: What became of it.
-        fresh: WorkOS answered this row's create: it has no membership and no factor yet.
-        first: No earlier row gave anything of the user but its email.
-        known: The ledger knows it; not where WorkOS refused the update that a user who was there
-            should get, so that the next run compares it again.
-    """
-
-    person: Person
-    result: Result
-    fresh: bool = False
-    first: bool = True
-    known: bool = True
-
-    @property
-    def id(self) -> str:
-        """The WorkOS id."""
-        return self.person.user_id or ""
 
 
 class Users:
@@ -93,7 +68,7 @@ class Users:
         self._ledger = ledger
         self._existing_users = existing_users
         self._update_passwords = update_passwords
-        self._delays = delays
+        self._lookup = UserLookup(api, delays=delays)
         self._latest = LatestUsers()
 
     @property
@@ -164,7 +139,7 @@ class Users:
         attempted = person is not None and person.made is Made.ATTEMPTED
         # A record that was loaded before may have failed for its membership only.
         look_first = attempted or task.is_forgotten or self.look_first
-        found = await self._find_by_email(row) if look_first else None
+        found = await self._lookup.by_email(row) if look_first else None
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
             self._ledger.attempt(row.email)
@@ -172,10 +147,10 @@ class Users:
             try:
                 user = await self._api.create_user(row.fields)
             except ApiError as error:
-                if error.reason not in _EXISTS and not error.ambiguous:
+                if error.reason not in EXISTS and not error.ambiguous:
                     self.forget(row.email)
                     raise error.as_record_error(ErrorType.USER_CREATE) from error
-                found = await self._find(row, error)
+                found = await self._lookup.clashing(row, error)
                 made = Made.ATTEMPTED if error.ambiguous else made
                 if error.ambiguous:
                     outcome.tallies.append(Tally.USERS_CREATED)
@@ -230,7 +205,7 @@ class Users:
 
     async def _verify(self, row: UserRow, person: Person) -> Person | None:
         """Look whether a user that was known before a reset is still there."""
-        found = await self._find_by_email(row)
+        found = await self._lookup.by_email(row)
         if found is None:
             self.forget(row.email)
             return None
@@ -246,7 +221,7 @@ class Users:
         before = task.prints_before
         todo = changes(
             person,
-            _without_unverified(task),
+            may_move(task.prints, row.fields),
             before,
             update=self._updates(task),
             passwords=self._update_passwords,
@@ -254,9 +229,10 @@ class Users:
         first = not (person.settled and (person.held or person.seen))
         slots = set(todo.write)
         if todo.needs_look:
-            user = await self._find_by_email(row)
+            user = await self._lookup.by_email(row)
             if user is not None:
-                slots |= self._those_to_send(todo, before, user)
+                theirs = self._ledger.fingerprinter.prints(fields_of(user))
+                slots |= todo.to_send(theirs, before, signed_in=bool(user.get("last_sign_in_at")))
                 todo.password_left |= PASSWORD in todo.fill - slots
         if todo.left:
             outcome.tallies.append(Tally.CONFLICTS)
@@ -277,15 +253,6 @@ class Users:
         result = Result.MERGED if person.recent else Result.EXISTING
         return LoadedUser(person, Result.UPDATED if sent else result, first=first)
 
-    def _those_to_send(self, todo: Changes, before: dict[int, int], user: User) -> set[int]:
-        """Of the changes that depend on what WorkOS has, those that may be sent."""
-        theirs = self._ledger.fingerprinter.prints(_fields_of(user))
-        slots = {slot for slot in todo.swap if theirs.get(slot) == before[slot]}
-        slots |= {slot for slot in todo.fill - {PASSWORD} if slot not in theirs}
-        if PASSWORD in todo.fill and user.get("last_sign_in_at") is None:
-            slots.add(PASSWORD)
-        return slots
-
     async def _update(
         self, row: UserRow, user_id: str, body: dict[str, Any], outcome: Outcome
     ) -> bool:
@@ -299,9 +266,9 @@ class Users:
 
     async def _update_error(self, row: UserRow, user_id: str, error: ApiError) -> RecordError:
         if error.reason is Reason.EXTERNAL_ID_EXISTS and "external_id" in row.fields:
-            holder = await self._find_by_external_id(row)
+            holder = await self._lookup.by_external_id(row)
             if holder is not None:
-                message = _conflict(row, user_id, holder)
+                message = conflict(row, user_id, holder)
                 return error.as_record_error(ErrorType.USER_UPDATE, message)
         return error.as_record_error(ErrorType.USER_UPDATE)
 
@@ -314,67 +281,6 @@ class Users:
         outcome.tallies.append(Tally.PASSWORDS_LEFT)
         outcome.remarks.append("password_left")
 
-    # Look-ups
-
-    async def _find(self, row: UserRow, error: ApiError) -> User:
-        """The user that a create clashed with; ``error`` is the clash, or a lost answer.
-
-        Raises:
-            RecordError: The external id belongs to another user, or there is no such user.
-        """
-
-        async def look() -> User | None:
-            user = await self._find_by_email(row)
-            external_id = row.fields.get("external_id")
-            if external_id and (
-                user is None or (user.get("external_id") != external_id and not _email_only(error))
-            ):
-                holder = await self._find_by_external_id(row)
-                if holder and str(holder.get("email") or "").lower() != row.email:
-                    user_id = user["id"] if user else None
-                    message = _conflict(row, user_id, holder)
-                    raise error.as_record_error(ErrorType.USER_CREATE, message)
-                return user or holder
-            return user
-
-        found = await eventually(look, self._delays if error.reason in _EXISTS else ())
-        if found is not None:
-            return found
-        if error.reason not in _EXISTS:
-            raise error.as_record_error(ErrorType.USER_CREATE) from error
-        record_error = error.as_record_error(
-            ErrorType.USER_CREATE,
-            f"WorkOS refused to create {row.email} as existing, but finds no such user by email "
-            f"or external_id: {error}; {LOAD_AGAIN}",
-        )
-        record_error.retryable = True
-        raise record_error from error
-
-    async def _find_by_email(self, row: UserRow) -> User | None:
-        try:
-            return await self._api.find_user_by_email(row.email)
-        except ApiError as error:
-            raise _lookup_error("email", error) from error
-
-    async def _find_by_external_id(self, row: UserRow) -> User | None:
-        try:
-            return await self._api.find_user_by_external_id(row.fields["external_id"])
-        except ApiError as error:
-            raise _lookup_error("external_id", error) from error
-
-
-def _without_unverified(task: Task) -> dict[int, int]:
-    """A row's fingerprints, but for an email that isn't verified: WorkOS can't unverify one."""
-    if task.row.fields.get("email_verified") is not False:
-        return task.prints
-    return {slot: value for slot, value in task.prints.items() if slot != EMAIL_VERIFIED}
-
-
-def _fields_of(user: User) -> dict[str, Any]:
-    """What WorkOS has of a user, as a row would give it; blanks left out."""
-    fields = {name: user[name] for name in COMPARED if user.get(name)}
-    return fields | {"metadata": user.get("metadata") or {}}
-
 
 def _refused(row: UserRow, user_id: str) -> RecordError:
     return RecordError(
@@ -382,25 +288,4 @@ def _refused(row: UserRow, user_id: str) -> RecordError:
         f"a user with the email {row.email} exists already, and existing_users is "
         '"fail": set it to "keep" or "update" to complete such users',
         user_id=user_id,
-    )
-
-
-def _conflict(row: UserRow, user_id: str | None, holder: User) -> str:
-    own_id = f" ({user_id})" if user_id is not None else ""
-    owner = holder.get("email") or "another user"
-    return (
-        f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, "
-        f"and this record's email is {row.email}{own_id}: give one of them another external_id"
-    )
-
-
-def _email_only(error: ApiError) -> bool:
-    """Whether it is sure that the external id is free."""
-    codes = {item.get("code") for item in error.errors if isinstance(item, dict)}
-    return error.reason is Reason.EMAIL_EXISTS and "external_id_already_used" not in codes
-
-
-def _lookup_error(column: str, error: ApiError) -> RecordError:
-    return error.as_record_error(
-        ErrorType.USER_CREATE, f"the user could not be looked up by {column}: {error}; {LOAD_AGAIN}"
     )

@@ -1,0 +1,120 @@
+"""Looks users up: by email, by external id, or the one that a create clashed with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.loading.eventual import eventually
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from target_workos_users.api.workos import WorkOS
+    from target_workos_users.records.parse import UserRow
+
+User = dict[str, Any]
+
+EXISTS = (Reason.EMAIL_EXISTS, Reason.EXTERNAL_ID_EXISTS, Reason.USER_EXISTS)
+"""What WorkOS says of a create that clashes with a user."""
+
+
+class UserLookup:
+    """Finds the users of rows in WorkOS.
+
+    Args:
+        api: WorkOS.
+        delays: Seconds between look-ups of a user that WorkOS says exists.
+    """
+
+    def __init__(self, api: WorkOS, *, delays: Sequence[float]) -> None:
+        self._api = api
+        self._delays = delays
+
+    async def by_email(self, row: UserRow) -> User | None:
+        """The user with the row's email.
+
+        Raises:
+            RecordError: ``user_create``: WorkOS doesn't tell.
+        """
+        try:
+            return await self._api.find_user_by_email(row.email)
+        except ApiError as error:
+            raise _lookup_error("email", error) from error
+
+    async def by_external_id(self, row: UserRow) -> User | None:
+        """The user with the row's external id, which it must have.
+
+        Raises:
+            RecordError: ``user_create``: WorkOS doesn't tell.
+        """
+        try:
+            return await self._api.find_user_by_external_id(row.fields["external_id"])
+        except ApiError as error:
+            raise _lookup_error("external_id", error) from error
+
+    async def clashing(self, row: UserRow, error: ApiError) -> User:
+        """The user that a create clashed with.
+
+        Args:
+            row: What was to be created.
+            error: The clash, or a lost answer.
+
+        Raises:
+            RecordError: The external id belongs to another user, or there is no such user.
+        """
+        delays = self._delays if error.reason in EXISTS else ()
+        found = await eventually(lambda: self._holder(row, error), delays)
+        if found is not None:
+            return found
+        if error.reason not in EXISTS:
+            raise error.as_record_error(ErrorType.USER_CREATE) from error
+        record_error = error.as_record_error(
+            ErrorType.USER_CREATE,
+            f"WorkOS refused to create {row.email} as existing, but finds no such user by email "
+            f"or external_id: {error}; {LOAD_AGAIN}",
+        )
+        record_error.retryable = True
+        raise record_error from error
+
+    async def _holder(self, row: UserRow, error: ApiError) -> User | None:
+        """Whoever has the row's email or external id, if that is one user."""
+        user = await self.by_email(row)
+        external_id = row.fields.get("external_id")
+        if not external_id or (
+            user and (user.get("external_id") == external_id or _external_id_is_free(error))
+        ):
+            return user
+        holder = await self.by_external_id(row)
+        if holder and str(holder.get("email") or "").lower() != row.email:
+            message = conflict(row, user["id"] if user else None, holder)
+            raise error.as_record_error(ErrorType.USER_CREATE, message)
+        return user or holder
+
+
+def conflict(row: UserRow, user_id: str | None, holder: User) -> str:
+    """That the row's external id belongs to another user.
+
+    Args:
+        row: The row.
+        user_id: Of the row's own user, if there is one.
+        holder: Who has the external id.
+    """
+    own_id = f" ({user_id})" if user_id is not None else ""
+    owner = holder.get("email") or "another user"
+    return (
+        f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, "
+        f"and this record's email is {row.email}{own_id}: give one of them another external_id"
+    )
+
+
+def _external_id_is_free(error: ApiError) -> bool:
+    """Whether WorkOS's answer is sure of it: it names the email only."""
+    codes = {str(item.get("code")) for item in error.errors if isinstance(item, dict)}
+    return error.reason is Reason.EMAIL_EXISTS and not any("external_id" in code for code in codes)
+
+
+def _lookup_error(column: str, error: ApiError) -> RecordError:
+    return error.as_record_error(
+        ErrorType.USER_CREATE, f"the user could not be looked up by {column}: {error}; {LOAD_AGAIN}"
+    )
