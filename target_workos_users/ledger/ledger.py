@@ -9,7 +9,6 @@ docs/state.md describes what it is used for, :mod:`.memory` what a row says.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,15 +21,13 @@ from target_workos_users.ledger.memory import (
     person_of,
     version_of,
 )
+from target_workos_users.ledger.names import Names
 from target_workos_users.ledger.prints import Fingerprinter, pack
-from target_workos_users.ledger.runs import LastRun, goes_on
+from target_workos_users.ledger.runs import NOT_BEGUN, begin_run
 from target_workos_users.ledger.store import open_database, set_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_TURNS_OF_A_RUN = 1 << 32
-_MOST_ORGANIZATIONS = 10_000  # kept in memory
 
 
 class Ledger:
@@ -43,10 +40,8 @@ class Ledger:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.fingerprinter = Fingerprinter(self._meta("key"))
-        self._streams: dict[str, int] = {}
-        self._organizations: dict[str, int] = {}
-        self._lineage = ""
-        self._run = self._reset = self._turn = self._first_turn = 0
+        self._names = Names(database)
+        self._run = NOT_BEGUN
 
     @classmethod
     def open(cls, path: str | None, say: Callable[[str], None]) -> Self:
@@ -108,28 +103,7 @@ class Ledger:
             Whether it goes on from the last run of the lineage. Else the import was reset:
             nothing that was done before is taken for done.
         """
-        beside = lineage is None
-        found = self._database.query(
-            "SELECT id, lineage, reset FROM runs WHERE lineage = coalesce(?, lineage) "
-            "ORDER BY id DESC LIMIT 1",
-            (lineage,),
-        )
-        last: tuple[int, str, int] | None = found[0] if found else None
-        continued = last is not None and (beside or goes_on(self._last_run(last[0]), mark))
-        at = datetime.now(UTC).isoformat(timespec="seconds")
-        values = (lineage, mark, at)
-        self._database.write(
-            "INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values
-        )
-        with self._database.reading():
-            self._run = int(self._database.query("SELECT max(id) FROM runs")[0][0])
-        self._turn = self._first_turn = self._run * _TURNS_OF_A_RUN
-        self._reset = last[2] if last and continued else self._turn
-        self._database.write("UPDATE runs SET reset = ? WHERE id = ?", (self._reset, self._run))
-        if last and not beside:
-            self._database.write("DELETE FROM marks WHERE run = ?", (last[0],))
-        self.commit()
-        self._lineage = lineage or (last[1] if last else "")
+        self._run, continued = begin_run(self._database, lineage, mark)
         return continued
 
     def mark(self, seq: int, fingerprint: str) -> None:
@@ -138,8 +112,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._database.write("INSERT INTO marks VALUES (?, ?, ?)", (self._run, seq, fingerprint))
-        self.commit()
+        self._run.mark(self._database, seq, fingerprint)
 
     def end(self) -> None:
         """The last STATE line of an orderly run is printed.
@@ -147,18 +120,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._database.write("UPDATE runs SET ended = 1 WHERE id = ?", (self._run,))
-        self.commit()
-
-    def _last_run(self, run: int) -> LastRun:
-        with self._database.reading():
-            began, ended = self._database.query(
-                "SELECT began, ended FROM runs WHERE id = ?", (run,)
-            )[0]
-            marks = self._database.query(
-                "SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run,)
-            )
-            return LastRun(began, [mark for (mark,) in marks], bool(ended))
+        self._run.end(self._database)
 
     # People
 
@@ -176,7 +138,7 @@ class Ledger:
         if not rows or rows[0][0] != email:
             return None
         with self._database.reading():
-            return person_of(rows[0], reset=self._reset, run=self._first_turn)
+            return person_of(rows[0], reset=self._run.reset, run=self._run.first_turn)
 
     def attempt(self, email: str) -> None:
         """A create is about to be sent; :attr:`defer` commits that first.
@@ -204,7 +166,7 @@ class Ledger:
                 person.external_id,
                 int(person.made),
                 int(person.settled),
-                self._next_turn() if person.current else 0,
+                self._run.next_turn() if person.current else 0,
                 pack(person.held) or None,
                 pack(person.seen) or None,
             ),
@@ -219,7 +181,7 @@ class Ledger:
             stream: Its stream.
             parts: What tells it from others: email and organization, say; or its digest.
         """
-        return self.fingerprinter.number(self._stream(stream), *parts)
+        return self.fingerprinter.number(self._names.stream(self._run.lineage, stream), *parts)
 
     def past(self, identity: int) -> Past:
         """What is known of a record's identity."""
@@ -231,7 +193,7 @@ class Ledger:
         )
         with self._database.reading():
             versions = list(map(version_of, rows))
-        return Past(versions, self._reset, self._first_turn)
+        return Past(versions, self._run.reset, self._run.first_turn)
 
     def settle(
         self,
@@ -263,19 +225,19 @@ class Ledger:
             self._database.write("DELETE FROM records WHERE key = ? AND digest = ?", key)
         if replaces and version.done:
             failed = "DELETE FROM records WHERE key = ? AND NOT done AND turn < ?"
-            self._database.write(failed, (identity, self._first_turn))
+            self._database.write(failed, (identity, self._run.first_turn))
         self._database.write(
             "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 identity,
                 version.digest,
-                self._stream(stream),
+                self._names.stream(self._run.lineage, stream),
                 chunk,
                 version.number,
                 email and self.fingerprinter.number(email),
-                self._next_turn(),
+                self._run.next_turn(),
                 int(version.done),
-                self._organization(version.organization_id),
+                self._names.organization(version.organization_id),
                 version.membership_id,
                 int(version.membership_made),
                 " ".join(version.roles) or None,
@@ -293,7 +255,7 @@ class Ledger:
         """
         self._database.write(
             "UPDATE records SET turn = ?, chunk = ?, number = ? WHERE key = ? AND digest = ?",
-            (self._next_turn(), chunk, number, identity, digest),
+            (self._run.next_turn(), chunk, number, identity, digest),
         )
 
     def organization(self, workos_id: str, external_id: str | None, *, made: bool) -> None:
@@ -302,11 +264,7 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._database.write(
-            "INSERT INTO organizations (workos_id, external_id, made) VALUES (?, ?, ?) "
-            "ON CONFLICT (workos_id) DO NOTHING",
-            (workos_id, external_id, int(made)),
-        )
+        self._names.add_organization(workos_id, external_id, made=made)
 
     # Writing
 
@@ -329,37 +287,6 @@ class Ledger:
     def close(self) -> None:
         """Close it; what isn't committed is lost."""
         self._database.close()
-
-    def _next_turn(self) -> int:
-        self._turn += 1
-        return self._turn
-
-    def _stream(self, name: str) -> int:
-        if name not in self._streams:
-            values = (self._lineage, name)
-            self._database.write(
-                "INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", values
-            )
-            found = self._database.query(
-                "SELECT id FROM streams WHERE lineage = ? AND name = ?", values
-            )
-            with self._database.reading():
-                self._streams[name] = found[0][0]
-        return self._streams[name]
-
-    def _organization(self, workos_id: str | None) -> int | None:
-        if workos_id is None:
-            return None
-        if workos_id not in self._organizations:
-            self.organization(workos_id, None, made=False)
-            found = self._database.query(
-                "SELECT id FROM organizations WHERE workos_id = ?", (workos_id,)
-            )
-            if len(self._organizations) >= _MOST_ORGANIZATIONS:
-                self._organizations.clear()
-            with self._database.reading():
-                self._organizations[workos_id] = found[0][0]
-        return self._organizations[workos_id]
 
     def _meta(self, name: str) -> Any:
         rows = self._database.query("SELECT value FROM meta WHERE name = ?", (name,))

@@ -1,8 +1,14 @@
-"""Whether a checkpoint goes on from where the last run was, or was set back. Pure."""
+"""A run as the ledger knows it, and whether its checkpoint goes on from where the last one was."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from target_workos_users.ledger.database import Database
+
+_TURNS_OF_A_RUN = 1 << 32
 
 
 class LastRun(NamedTuple):
@@ -33,3 +39,77 @@ def goes_on(last: LastRun, mark: str) -> bool:
     """
     newest = last.marks[-1] if last.marks else last.began
     return mark == newest or (not last.ended and mark in {last.began, *last.marks})
+
+
+class Run:
+    """This run, which gives what it notes a place in the order of all.
+
+    Attributes:
+        lineage: Of its import.
+        first_turn: Whatever is noted in this run comes after it.
+        reset: Nothing noted before this turn is taken for done.
+    """
+
+    def __init__(self, run_id: int, lineage: str, reset: int | None = None) -> None:
+        self.lineage = lineage
+        self.first_turn = run_id * _TURNS_OF_A_RUN
+        self.reset = self.first_turn if reset is None else reset
+        self._id = run_id
+        self._turn = self.first_turn
+
+    def next_turn(self) -> int:
+        """The place of what is noted now; it grows from run to run."""
+        self._turn += 1
+        return self._turn
+
+    def mark(self, database: Database, seq: int, fingerprint: str) -> None:
+        """A STATE line is about to be printed."""
+        database.write("INSERT INTO marks VALUES (?, ?, ?)", (self._id, seq, fingerprint))
+        database.commit()
+
+    def end(self, database: Database) -> None:
+        """The last STATE line of an orderly run is printed."""
+        database.write("UPDATE runs SET ended = 1 WHERE id = ?", (self._id,))
+        database.commit()
+
+
+NOT_BEGUN = Run(0, "")
+
+
+def begin_run(database: Database, lineage: str | None, mark: str) -> tuple[Run, bool]:
+    """The run that begins, and whether it goes on from the last one of its lineage.
+
+    Args:
+        database: The ledger's.
+        lineage: Of the checkpoint. None: the run goes beside the last import.
+        mark: The checkpoint's fingerprint.
+    """
+    found = database.query(
+        "SELECT id, lineage, reset FROM runs WHERE lineage = coalesce(?, lineage) "
+        "ORDER BY id DESC LIMIT 1",
+        (lineage,),
+    )
+    last: tuple[int, str, int] | None = found[0] if found else None
+    continued = last is not None and (
+        lineage is None or goes_on(_last_run(database, last[0]), mark)
+    )
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    values = (lineage, mark, at)
+    database.write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
+    with database.reading():
+        run_id = int(database.query("SELECT max(id) FROM runs")[0][0])
+    run = Run(run_id, lineage or (last[1] if last else ""), last[2] if last and continued else None)
+    database.write("UPDATE runs SET reset = ? WHERE id = ?", (run.reset, run_id))
+    if last and lineage is not None:
+        database.write("DELETE FROM marks WHERE run = ?", (last[0],))
+    database.commit()
+    return run, continued
+
+
+def _last_run(database: Database, run_id: int) -> LastRun:
+    with database.reading():
+        began, ended = database.query("SELECT began, ended FROM runs WHERE id = ?", (run_id,))[0]
+        marks = database.query(
+            "SELECT fingerprint FROM marks WHERE run = ? ORDER BY seq", (run_id,)
+        )
+        return LastRun(began, [mark for (mark,) in marks], bool(ended))
