@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections import defaultdict
 from dataclasses import astuple
 from functools import partial
 from http import HTTPStatus
@@ -16,26 +15,19 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
 from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.commit import Committer
-from target_workos_users.errors.file import check_of, record_check
-from target_workos_users.exceptions import AccessDenied, ErrorType, RecordError
-from target_workos_users.ledger import Version
+from target_workos_users.exceptions import AccessDenied
 from target_workos_users.loading.connection import Connection
-from target_workos_users.loading.outcome import Outcome, Result
-from target_workos_users.loading.task import identity_of, make_task
-from target_workos_users.records.parse import identity, parse_record
+from target_workos_users.loading.outcome import Outcome
+from target_workos_users.preparation import Preparation
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
-    from target_workos_users.errors.file import ErrorLine
     from target_workos_users.ledger import Ledger
-    from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress
-    from target_workos_users.records.parse import OrganizationRef
     from target_workos_users.settings.settings import Settings
 
 _CHUNKS_IN_FLIGHT = 2
@@ -93,7 +85,7 @@ class Importer:
         self._committer = Committer(
             settings, outputs, progress, emit=emit, organizations=self._known_organizations
         )
-        self._skipped: defaultdict[str, Spans] = defaultdict(Spans)
+        self._preparation = Preparation(settings, outputs, progress)
         self._changed = asyncio.Event()
         self._interrupted_by: int | None = None
         self._ticking = loop.create_task(self._tick())
@@ -163,7 +155,9 @@ class Importer:
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         orderly = self._interrupted_by is None
-        self._committer.finish(complete=complete, orderly=orderly, is_settled=self._is_settled)
+        self._committer.finish(
+            complete=complete, orderly=orderly, is_settled=self._preparation.is_settled
+        )
 
     def break_off(self) -> None:
         """Stop half-way: let requests in flight finish, and commit what is finished.
@@ -208,16 +202,10 @@ class Importer:
             return
         self._committer.take(chunk)
         if chunk.skipped:
-            self._note_skipped(chunk)
+            self._preparation.note_skipped(chunk)
         else:
             self._loop.run_until_complete(self._load(chunk))
         self._check()
-
-    def _note_skipped(self, chunk: Chunk) -> None:
-        """These records are in the source as they were, under the same numbers."""
-        for part, records in chunk.parts:
-            if not self._outputs.checkpoint.streams[part.stream].incremental:
-                self._skipped[part.stream].add(records[0].number, records[-1].number)
 
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
@@ -227,70 +215,20 @@ class Importer:
                 self._connection.transport.stats, self._connection.organizations.counts
             )
             self._committer.start()
-        tasks = [
-            (task, partial(self._settle, chunk, record))
-            for part, records in chunk.parts
-            for record in records
-            if (task := self._prepare(chunk, part.stream, record))
-        ]
+        tasks = []
+        for part, records in chunk.parts:
+            for record in records:
+                prepared = self._preparation.prepare(chunk, part.stream, record)
+                if isinstance(prepared, Outcome):
+                    self._settle(chunk, record, prepared)
+                else:
+                    tasks.append((prepared, partial(self._settle, chunk, record)))
         self._connection.load(tasks)
         await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
-
-    def _prepare(self, chunk: Chunk, stream: str, record: Record) -> Task | None:
-        """The task to load, or None if the record needs no request."""
-        try:
-            row = parse_record(record.content, self._settings.record_rules)
-        except RecordError as error:
-            self._remember_invalid(chunk, stream, record)
-            self._settle(chunk, record, Outcome(errors=[error]))
-            return None
-        self._progress.remarks(row.remarks)
-        task = make_task(
-            self._ledger,
-            row,
-            stream=stream,
-            chunk=chunk.number,
-            number=record.number,
-            digest=record.digest,
-            is_there=self._skipped[stream].__contains__,
-            proven=chunk.unchanged,
-        )
-        if task is None:
-            self._settle(chunk, record, Outcome(Result.UNCHANGED))
-        return task
 
     def _settle(self, chunk: Chunk, record: Record, outcome: Outcome) -> None:
         if self._committer.settle(chunk, record, outcome):
             self._changed.set()
-
-    def _remember_invalid(self, chunk: Chunk, stream: str, record: Record) -> None:
-        """Note that a record was looked at."""
-        who = identity(record.content, self._settings.organization)
-        self._ledger.settle(
-            self._identity(stream, who, lambda: check_of(record.content)),
-            Version(record.digest, record.number),
-            stream=stream,
-            chunk=chunk.number,
-            email=who and who[0],
-            error=ErrorType.INVALID_RECORD,
-        )
-
-    def _is_settled(self, line: ErrorLine) -> bool:
-        """Whether this run looked at the record of an earlier run's line, or it is gone."""
-        stream = self._outputs.checkpoint.streams.get(line.stream)
-        if stream is None or not stream.incremental:
-            return stream is not None  # the whole of it was read
-        who = identity(line.record, self._settings.organization)
-        number = self._identity(line.stream, who, lambda: record_check(line.record))
-        return self._ledger.past(number).has_come
-
-    def _identity(
-        self, stream: str, who: tuple[str, OrganizationRef | None] | None, check: Callable[[], int]
-    ) -> int:
-        """The number under which the ledger knows a record, even one that doesn't say whose."""
-        if who is None:
-            return self._ledger.identity(stream, check())
-        return identity_of(self._ledger, stream, *who)
 
     async def _tick(self) -> None:
         """Tell the progress that time goes by."""
