@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _APPLICATION = 0x574F5355  # "WOSU", in the header of the file: https://sqlite.org/fileformat2.html
 _VERSION = 1
+_KEY_BYTES = 16
 _CACHE_KIB = 8_192
 _SECONDS_TO_WAIT = 5.0  # for another program's lock
 
@@ -122,12 +123,15 @@ def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if not _pragma(database, "schema_version"):
             database.executescript(_SCHEMA)
-            database.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(16),))
+            database.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(_KEY_BYTES),))
         elif _pragma(database, "application_id") != _APPLICATION:
             raise sqlite3.OperationalError("it is another program's database")
         elif (version := _pragma(database, "user_version")) > _VERSION:
             raise sqlite3.OperationalError(f"it has version {version}; upgrade this target")
         database.execute("UPDATE meta SET value = value WHERE name = 'key'")  # can it be written?
+        key = database.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
+        if not key or not isinstance(key[0], bytes) or len(key[0]) != _KEY_BYTES:
+            raise sqlite3.DatabaseError("its key is missing")
     except UnicodeDecodeError:  # in SQLite's own message
         database.close()
         raise sqlite3.DatabaseError("database disk image is malformed") from None
