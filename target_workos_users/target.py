@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 import msgspec
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
+from singer_sdk.mapper import RemoveRecordTransform
 
 from target_workos_users.checkpoint.state import with_newest_entry
 from target_workos_users.exceptions import OutputError, SettingsError
@@ -87,6 +88,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self._early_state: State | None = None
         self._told_columns = columns_used(self.config.get("stream_maps") or {})
         self._left_out: set[str] = set()
+        self._told: set[str] = set()
         self._taken, self._beyond = 0, False
 
     def run(self, file_input: IO[str] | None) -> int:
@@ -180,25 +182,36 @@ class TargetWorkosUsers(CommandLineTarget):
                 self._left_out.add(stream)
                 self.progress.say(f"Stream {stream!r} is left out: the setting streams says so.")
             return
-        try:
-            super()._process_schema_message(message_dict)
-        except (MapExpressionError, StreamMapConfigError) as error:
-            raise SettingsError(
-                f"stream_maps: the map of stream {stream!r} can't be used: {error} Correct it. "
-                "(Where a map leaves the tap's keys out, it needs __key_properties__: [email].)"
-            ) from None
-        self._sinks_to_clear.clear()  # nothing waits in a sink
+        known = self.mapper.stream_maps.get(stream, ())
+        if known and (known[0].raw_schema, known[0].raw_key_properties) == (schema, keys):
+            return
+        if known and all(isinstance(each, RemoveRecordTransform) for each in known):
+            return
+        self._register(stream, schema, keys)
         for stream_map in self.mapper.stream_maps[stream]:
             self._sources[stream_map.stream_alias] = stream
             if self.has_begun:
                 self._open().open_stream(stream_map.stream_alias, stream)
 
+    def _register(self, stream: str, schema: dict[str, Any], keys: list[str]) -> None:
+        """As the SDK does, which tells of each change of a schema in the log."""
+        try:
+            self.mapper.register_raw_stream_schema(stream, schema, keys)
+            for stream_map in self.mapper.stream_maps[stream]:
+                name, columns = stream_map.stream_alias, stream_map.transformed_schema
+                self.add_sink(name, columns, stream_map.transformed_key_properties)
+        except (MapExpressionError, StreamMapConfigError) as error:
+            raise SettingsError(
+                f"stream_maps: the map of stream {stream!r} can't be used: {error} Correct it. "
+                "(Where a map leaves the tap's keys out, it needs __key_properties__: [email].)"
+            ) from None
+        except (LookupError, TypeError, ValueError, AttributeError) as error:  # singer-sdk's
+            why = f"the schema of stream {stream!r} can't be used ({type(error).__name__})"
+            raise MalformedError(why) from error
+
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        record = message_dict.get("record")
-        if not isinstance(record, dict):
-            raise MalformedError("a RECORD message needs a stream name and a record object")
         for stream_map in self._stream_maps(message_dict):
-            self._add(stream_map, record)
+            self._add(stream_map, message_dict["record"])
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
         encoding, manifest = message_dict.get("encoding"), message_dict.get("manifest")
@@ -229,9 +242,14 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         value = message_dict.get("value")
+        if isinstance(value, dict) and value.get("bookmarks", {}) is None:
+            value = {**value, "bookmarks": {}}
         if not isinstance(value, dict) or not isinstance(value.get("bookmarks", {}), dict):
-            raise MalformedError("a STATE message needs an object, with an object in bookmarks")
-        if not self.has_begun:
+            self._once(
+                "The tap sent a STATE message without an object, or without one in bookmarks. It "
+                "isn't stored: the state stays that of the message before it."
+            )
+        elif not self.has_begun:
             self._early_state = with_newest_entry(self._early_state, value)
         elif not self._retry and not self._beyond:
             self._open().read_state(value)
@@ -295,6 +313,12 @@ class TargetWorkosUsers(CommandLineTarget):
                 stream_map.stream_alias,
                 shown,
             )
+
+    def _once(self, text: str) -> None:
+        """Warn of something, once a run."""
+        if text not in self._told:
+            self._told.add(text)
+            self.logger.warning("%s", text)
 
     # STATE out
 

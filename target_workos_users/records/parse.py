@@ -35,6 +35,9 @@ __all__ = [
 INTACT = "_sdc_intact"
 """Beside an ``_sdc_error`` of this target's own: each value stands under its own name."""
 
+WHERE = "_sdc_where"
+"""Beside it: which line of the input the record was."""
+
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 
 KNOWN_COLUMNS = SECRET_COLUMNS | {
@@ -138,10 +141,10 @@ def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
             for name, value in record.items()
             if value not in (None, "")
         }
-    own = {*KNOWN_COLUMNS, "_sdc_error", INTACT}
+    own = {*KNOWN_COLUMNS, "_sdc_error", INTACT, WHERE}
     unknown = [name for name in record if name not in own]
     kept = 0 if any("@" in name for name in unknown) else MAX_COLUMNS
-    left_out = {INTACT, *unknown[kept:]}
+    left_out = {INTACT, WHERE, *unknown[kept:]}
     shown = redact({name: value for name, value in record.items() if name not in left_out})
     if more := unknown[kept:]:
         shown["_sdc_left_out"] = f"{len(more):,} more columns"
@@ -171,7 +174,8 @@ def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) 
         shown = redact_text(str(problem))
         if shown == REDACTED:
             shown = "_sdc_error: the tap couldn't read this record; its text may hold a secret"
-        raise RecordError(ErrorType.INVALID_RECORD, shown)
+        where = f"{record[WHERE]}: " if WHERE in record else ""
+        raise RecordError(ErrorType.INVALID_RECORD, f"{where}{shown}")
     remarks: list[str] = []
     email = values.email(record)
     fields: dict[str, Any] = {"email": email}

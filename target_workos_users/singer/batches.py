@@ -16,7 +16,7 @@ from upath import UPath
 
 from target_workos_users.exceptions import InputError, SettingsError
 from target_workos_users.records.redaction import redact_text
-from target_workos_users.singer.reader import MalformedError
+from target_workos_users.singer.reader import MalformedError, NoJSONError, unread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Mapping
@@ -70,8 +70,8 @@ class BatchFiles:
         try:
             with self._open(url) as file:
                 whole = filter(bytes.strip, lines(file))  # blank lines say nothing, as on stdin
-                for number, line in enumerate(whole, start=1):  # noqa: B007 - told if it fails
-                    yield self._decode(line)
+                for number, line in enumerate(whole, start=1):
+                    yield self._record(line, f"record {number:,} of the batch file '{_shown(url)}'")
         except MalformedError as error:
             raise _unreadable(url, f"record {number:,} is {error}") from None
         except ImportError as error:  # fsspec's text names the package of the file system
@@ -82,6 +82,14 @@ class BatchFiles:
         except Exception as error:  # noqa: BLE001 - file systems and pyarrow have their own
             why = f"{type(error).__name__} after {number:,} records: {redact_text(str(error))}"
             raise _unreadable(url, why[:300]) from None
+
+    def _record(self, line: bytes, where: str) -> dict[str, Any]:
+        try:
+            return self._decode(line)
+        except NoJSONError:
+            raise  # the file is damaged: nothing that follows can be trusted
+        except MalformedError as error:
+            return unread(where, str(error))
 
     def _open(self, url: str) -> IO[bytes]:
         # Not StorageTarget.open: it makes a folder that is missing, and takes a file's URL for its

@@ -1,4 +1,9 @@
-"""Singer messages from stdin, read between two turns of the event loop."""
+"""Singer messages from stdin, read between two turns of the event loop.
+
+A RECORD that can't be read, of a stream that its line names, goes on as a record that says so: it
+fails like any other bad one. Any other line that can't be read stops the run, since it may have
+been a record, or a schema, of any stream.
+"""
 
 from __future__ import annotations
 
@@ -13,18 +18,31 @@ from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import msgspec
 from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
-from singer_sdk.exceptions import InvalidJSONSchema
 
 from target_workos_users.exceptions import InputError
 from target_workos_users.records import numbers
-from target_workos_users.records.parse import INTACT
+from target_workos_users.records.parse import INTACT, WHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _READ_SIZE = 1 << 16
 LINES_PER_TURN = 100
+MAX_DEPTH = 100
+"""Levels that a message may be nested; far fewer than what Python's own recursion takes."""
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
+_TYPE, _STREAM = rb'"type"\s*:\s*"RECORD"', rb'"stream"\s*:\s*"(?P<%b>[^"\\]+)"'
+# The head of a RECORD, as taps write it: what comes later may be a column of the record.
+_HEAD = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*\{\s*(?:%b\s*,\s*%b|%b\s*,\s*%b)\s*[,}]"
+    % (_TYPE, _STREAM % b"after", _STREAM % b"before", _TYPE)
+)
+_UTF_16 = (
+    "it is UTF-16, as PowerShell's > writes it. Pipe the tap right into the target, or write the "
+    "file with cmd's >, or with Out-File -Encoding utf8"
+)
 _NO_UNICODE = (
     "column {columns} has bytes that aren't UTF-8, or half a surrogate pair; was the source read "
     "in a wrong encoding? The line shows U+FFFD in their place"
@@ -33,6 +51,10 @@ _NO_UNICODE = (
 
 class MalformedError(ValueError):
     """A line is no Singer message; its text never quotes the line."""
+
+
+class NoJSONError(MalformedError):
+    """A line isn't JSON at all."""
 
 
 class TruncatedInputError(InputError):
@@ -45,14 +67,12 @@ class MessageReader(MsgSpecReader):
     Attributes:
         turn: Called every hundred lines, so that requests in flight go on.
         wait: Called with the file descriptor when there is no input yet; returns when there is.
-        last_type: Type of the last message read that is a record or a state.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.turn: Callable[[], None] = lambda: None
         self.wait: Callable[[int], None] = lambda _: None
-        self.last_type = ""
         self._line_number = 0
 
     def process_lines(
@@ -75,13 +95,11 @@ class MessageReader(MsgSpecReader):
                 self.turn()
             if not line.strip():
                 continue
-            whole = line.endswith(b"\n")
             try:
-                self._process(line, callbacks, stats)
-            except (MalformedError, InvalidJSONSchema) as error:
-                self._fail(str(error), whole=whole)
-            except KeyError as error:
-                self._fail(f"the message lacks {error}", whole=whole)
+                for message in self._messages(line):
+                    self._process(message, callbacks, stats)
+            except MalformedError as error:
+                self._fail(str(error), line)
         return stats
 
     def deserialize_json(self, line: str | bytes) -> dict[str, Any]:
@@ -91,14 +109,15 @@ class MessageReader(MsgSpecReader):
         ``_sdc_error``.
 
         Raises:
-            MalformedError: It isn't a JSON object.
+            MalformedError: It isn't a JSON object, or is nested too deep.
         """
+        raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
         try:
-            message = decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation):
-            message = _read_leniently(line)
-        except RecursionError:
-            raise MalformedError("nested too deep") from None
+            message = decoder.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, InvalidOperation, RecursionError):
+            message = _read_leniently(raw)
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _is_deep(message):
+            raise _too_deep()
         if not isinstance(message, dict):
             raise MalformedError("not a JSON object")
         return message
@@ -115,41 +134,51 @@ class MessageReader(MsgSpecReader):
             raise MalformedError("not a JSON object")
         return record
 
-    @staticmethod
-    def assert_line_requires(line_dict: dict[str, Any], requires: set[str]) -> None:
-        """Check that a message has its keys.
-
-        Raises:
-            MalformedError: Names those that it lacks.
-        """
-        if missing := sorted(requires - line_dict.keys()):
-            raise MalformedError(f"the message lacks {', '.join(missing)}")
+    def _messages(self, line: bytes) -> list[dict[str, Any]]:
+        """What a line says: several messages, where the line ends between them were lost."""
+        where = f"line {self._line_number:,} of the input"
+        try:
+            messages = [self.deserialize_json(line)]
+        except MalformedError as error:
+            if len(parts := _split(line)) > 1:
+                return [message for part in parts for message in self._messages(part)]
+            head = _HEAD.match(line)
+            if head is None or not line.endswith(b"\n"):
+                raise
+            stream = (head["after"] or head["before"]).decode("utf-8", "replace")
+            return [{"type": "RECORD", "stream": stream, "record": unread(where, str(error))}]
+        for message in messages:
+            if message.get("type") == "RECORD" and not isinstance(message.get("record"), dict):
+                message["record"] = unread(where, "the message has no record object")
+        return messages
 
     def _process(
         self,
-        line: bytes,
+        message: dict[str, Any],
         callbacks: dict[str, Callable[[dict[str, Any]], None]],
         stats: Counter[str],
     ) -> None:
-        message = self.deserialize_json(line)
         message_type = message.get("type")
         callback = callbacks.get(message_type) if isinstance(message_type, str) else None
         if callback is None:
             raise MalformedError(
                 "the message's type is none of RECORD, SCHEMA, STATE, BATCH, ACTIVATE_VERSION"
             )
-        if message_type in {"RECORD", "BATCH", "STATE"}:
-            self.last_type = str(message_type)
         stats[str(message_type)] += 1
         callback(message)
 
-    def _fail(self, text: str, *, whole: bool) -> NoReturn:
-        if not whole:
-            self.last_type = ""
+    def _fail(self, text: str, line: bytes) -> NoReturn:
+        if not line.endswith(b"\n"):
             raise TruncatedInputError(
                 f"The input ends in the middle of line {self._line_number}: the tap died. What "
                 "was read whole is loaded; run again to go on from there."
             ) from None
+        if self._line_number == 1 and (
+            line.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in line[:2]
+        ):
+            raise InputError(f"The input can't be read: {_UTF_16}.") from None
+        if not line.lstrip().startswith((b"{", b"[", b'"')):
+            text += "; if it is a line of the tap's log, have the tap log on stderr"
         raise InputError(
             f"Line {self._line_number} of the input is no Singer message: {text}. Mend the tap, "
             "and run again: the import goes on from the last STATE line."
@@ -185,24 +214,69 @@ class MessageReader(MsgSpecReader):
             ) from None
 
 
-def _read_leniently(line: str | bytes) -> Any:
+def unread(where: str, why: str) -> dict[str, Any]:
+    """What stands for a record that can't be read.
+
+    Args:
+        where: Where it was. No part of its digest: other lines before it move it.
+        why: What is wrong with it.
+    """
+    return {WHERE: where, "_sdc_error": f"{why}; mend the tap, or the source"}
+
+
+def _too_deep() -> MalformedError:
+    return MalformedError(f"nested more than {MAX_DEPTH} levels deep")
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return any(isinstance(each, dict | list) for each in level)
+
+
+def _split(line: bytes) -> list[bytes]:
+    """The JSON texts that stand in a line, one after the other; none if it holds anything else."""
+    text = line.decode("utf-8", "surrogateescape").strip().strip(_BOM)
+    parts, start = list[bytes](), 0
+    try:
+        while start < len(text):
+            end = _json.raw_decode(text, start)[1]
+            parts.append(text[start:end].encode("utf-8", "surrogateescape") + b"\n")
+            start = len(text) - len(text[end:].lstrip().lstrip(_BOM))
+    except (ValueError, RecursionError):
+        return []
+    return parts
+
+
+_json = json.JSONDecoder(
+    parse_constant=lambda _: None,
+    parse_float=numbers.decimal,
+    parse_int=numbers.integer,
+    strict=False,
+)
+
+
+def _read_leniently(raw: bytes) -> Any:
     """JSON as Python's own parser takes it.
 
-    NaN is null, text that can't be decoded is replaced, and a number beyond all bounds is its text.
+    NaN is null, text that can't be decoded is replaced, a number beyond all bounds is its text,
+    control characters in a text needn't be escaped, and a byte order mark is passed over.
     """
-    raw = line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass")
     try:
         # Bytes that aren't UTF-8 become lone surrogates, which JSON's escapes may hold anyway.
         text = raw.decode("utf-8", "surrogateescape")
-        message = json.loads(
-            text,
-            parse_constant=lambda _: None,
-            parse_float=numbers.decimal,
-            parse_int=numbers.integer,
-        )
+        message = _json.decode(text.strip().lstrip(_BOM))
         replaced = _without_surrogates(message)
-    except (ValueError, RecursionError):
-        raise MalformedError("not valid JSON") from None
+    except RecursionError:
+        raise _too_deep() from None
+    except ValueError:
+        raise NoJSONError("not valid JSON") from None
     if isinstance(message, dict) and isinstance(message.get("record"), dict):
         columns = [
             name

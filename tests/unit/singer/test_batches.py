@@ -276,7 +276,7 @@ FAULTS = {
     "gz that is none": (GZIP, gzip.decompress),
     "jsonl cut off in a line": (JSONL, lambda content: content[:-5]),
     "jsonl that is zipped": (JSONL, gzip.compress),
-    "jsonl with a line that is no object": (JSONL, lambda content: content + b"[1]\n"),
+    "jsonl with a line that is no JSON": (JSONL, lambda content: content + b"{1]\n"),
     "parquet cut off": (PARQUET, cut),
     "parquet empty": (PARQUET, lambda _: b""),
     "parquet that is none": (PARQUET, lambda _: b"PAR1" * 100),
@@ -305,6 +305,20 @@ def test_a_file_that_cannot_be_read_stops_the_run_with_a_true_checkpoint(
     assert again.exit_code == 0
     assert again.said(f"{covered} unchanged")
     assert emails(sandbox) == sorted(row["email"] for row in source)
+
+
+@pytest.mark.parametrize("encoding", [JSONL, GZIP], ids=["jsonl", "gz"])
+def test_a_record_that_cannot_be_read_fails_alone(load, batch, sandbox, encoding):
+    deep: list = []
+    for _ in range(200):
+        deep = [deep]
+    sent = batch([*rows(2), {"email": "deep@example.com", "bio": deep}, *rows(3)[2:]], encoding)
+    finished = load(sent)
+    (error,) = finished.errors
+    assert error["record_number"] == 3
+    assert error["error_message"].startswith(f"record 3 of the batch file '{sent['manifest'][0]}'")
+    assert "nested more than 100 levels deep" in error["error_message"]
+    assert emails(sandbox) == [row["email"] for row in rows(3)]
 
 
 def test_a_scheme_that_nobody_knows_is_named_without_its_password(load):

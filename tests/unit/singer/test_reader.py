@@ -95,7 +95,6 @@ def test_a_tap_that_dies_in_the_middle_of_a_line_is_told_from_a_bad_line(tmp_pat
     with path.open() as file, pytest.raises(TruncatedInputError, match="middle of line 3"):
         reader.read_all(file)
     assert reader.read == [SCHEMA, RECORD]
-    assert reader.last_type == ""
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,10 @@ def test_a_tap_that_dies_in_the_middle_of_a_line_is_told_from_a_bad_line(tmp_pat
         (b'{"type": ["RECORD"], "x": "hunter2"}', "type is none of"),
         (b'{"stream": "hunter2"}', "type is none of"),
         (b'{"type": "RECORD", "record": NaN "hunter2"}', "not valid JSON"),
-        (b"[" * 100_000, "n"),
+        (b"[" * 100_000, "nested more than 100 levels deep"),
+        (b"INFO starting the tap", "have the tap log on stderr"),
+        (b'{"type": "SCHEMA", "stream": "users", "schema": ' + b'{"a":' * 980, "n"),
+        (b'def"}}', "not valid JSON"),
     ],
 )
 def test_a_bad_line_is_named_by_its_number_and_never_quoted(read, line, reason):
@@ -149,9 +151,80 @@ def test_requests_in_flight_get_a_turn_every_hundred_lines_and_while_there_is_no
     assert waits == [reading]
 
 
-def test_the_type_of_the_last_message_tells_a_whole_input_from_a_broken_one():
-    reader = Reader()
-    reader.read_all(io.StringIO(encode(SCHEMA, RECORD, STATE).decode()))
-    assert reader.last_type == "STATE"
-    reader.read_all(io.StringIO(encode(RECORD).decode()))
-    assert reader.last_type == "RECORD"
+# Lines that can't be read, and records that can
+
+
+def record_line(text, stream="users"):
+    return b'{"type": "RECORD", "stream": "%b", "record": %b}\n' % (stream.encode(), text)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b'{"email": "ann@example.com", "password": "hunter2}', "not valid JSON"),
+        (b"null", "the message has no record object"),
+        (b'["hunter2"]', "the message has no record object"),
+        (b'{"bio": ' + b"[" * 980 + b"]" * 980 + b"}", "nested more than 100 levels deep"),
+        (b'{"bio": ' + b"[" * 99 + b"]" * 99 + b"}", "nested more than 100 levels deep"),
+        (b'{"bio": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "nested more than 100 levels deep"),
+    ],
+)
+def test_a_record_that_cannot_be_read_goes_on_as_one_that_says_so(read, text, why):
+    _, bad, good = read(encode(SCHEMA) + record_line(text) + encode(RECORD))
+    assert bad == {
+        "type": "RECORD",
+        "stream": "users",
+        "record": {
+            "_sdc_where": "line 2 of the input",
+            "_sdc_error": f"{why}; mend the tap, or the source",
+        },
+    }
+    assert good == RECORD
+
+
+def test_a_record_nested_a_hundred_levels_deep_is_read(read):
+    (message,) = read(record_line(b'{"bio": ' + b"[" * 98 + b"]" * 98 + b"}"))
+    assert "bio" in message["record"]
+
+
+def test_a_record_of_many_brackets_need_not_be_deep(read):
+    (message,) = read(record_line(json.dumps({"email": "a@b", "tags": [[1]] * 500}).encode()))
+    assert len(message["record"]["tags"]) == 500
+
+
+def test_control_characters_in_a_text_are_taken_as_if_they_were_escaped(read):
+    (message,) = read(record_line(b'{"email": "ann@example.com", "name": "A\0\tn"}'))
+    assert message["record"]["name"] == "A\0\tn"
+
+
+def test_a_byte_order_mark_is_passed_over_wherever_a_line_begins_with_one(read):
+    mark = b"\xef\xbb\xbf"
+    assert read(mark + encode(SCHEMA) + mark + encode(RECORD)) == [SCHEMA, RECORD]
+
+
+def test_a_line_whose_ends_were_lost_is_all_the_messages_in_it(read):
+    line = encode(RECORD, STATE, RECORD).replace(b"\n", b"")
+    assert read(encode(SCHEMA) + line + b"\n") == [SCHEMA, RECORD, STATE, RECORD]
+
+
+def test_a_column_that_looks_like_a_message_does_not_tell_the_stream(read):
+    line = b'{"record": {"type": "RECORD", "stream": "other", "x": }, "type": "RECORD"}\n'
+    with pytest.raises(InputError, match="Line 2 "):
+        read(encode(SCHEMA) + line)
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_called_by_its_name(read, codec):
+    with pytest.raises(InputError, match="UTF-16, as PowerShell"):
+        read(encode(SCHEMA, RECORD).decode().encode(codec))
+
+
+def test_a_key_error_of_what_takes_the_messages_is_not_blamed_on_the_tap(tmp_path):
+    path = tmp_path / "input"
+    path.write_bytes(encode(RECORD))
+
+    def fail(message):
+        raise KeyError(message["type"])
+
+    with path.open() as file, pytest.raises(KeyError):
+        MessageReader().process_lines(file, {"RECORD": fail})
