@@ -123,7 +123,9 @@ def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
         database.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
         if not _pragma(database, "schema_version"):
             database.executescript(_SCHEMA)
-            database.execute("INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(_KEY_BYTES),))
+            database.execute(
+                "INSERT INTO meta VALUES ('key', ?)", (secrets.token_bytes(_KEY_BYTES),)
+            )
         elif _pragma(database, "application_id") != _APPLICATION:
             raise sqlite3.OperationalError("it is another program's database")
         elif (version := _pragma(database, "user_version")) > _VERSION:

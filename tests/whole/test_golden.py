@@ -216,11 +216,13 @@ class Cleaner:
         for name in ("lineage", "started", "updated"):
             entry[name] = f"<{name}>"
         if entry["errors"]["bytes"]:
-            entry["errors"]["bytes"] = "<bytes>"
+            entry["errors"] |= {"bytes": "<bytes>", "tail": "<tail>"}  # it has a time in it
         entry["org_cache"] = dict(sorted(entry["org_cache"].items()))
         if not self.exact_digests:
             for stream in entry["streams"].values():
-                stream["chunks"] = [[size, "<digest>"] for size, _ in stream.get("chunks", ())]
+                stream["chunks"] = [
+                    [size, "<digest>", *failed] for size, _, *failed in stream.get("chunks", ())
+                ]
         return state
 
     def error(self, error: dict[str, Any]) -> dict[str, Any]:
