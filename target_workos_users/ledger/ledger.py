@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from target_workos_users.ledger.database import Database
 from target_workos_users.ledger.memory import (
+    MANY_VERSIONS,
+    VERSIONS,
+    VERSIONS_NEAR,
     Made,
     Past,
     Person,
@@ -183,14 +186,18 @@ class Ledger:
         """
         return self.fingerprinter.number(self._names.stream(self._run.lineage, stream), *parts)
 
-    def past(self, identity: int) -> Past:
-        """What is known of a record's identity."""
-        rows = self._database.query(
-            "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, "
-            "prints FROM records r LEFT JOIN organizations o ON o.id = organization "
-            "WHERE key = ? ORDER BY turn DESC",
-            (identity,),
-        )
+    def past(self, identity: int, digest: bytes = b"", number: int = 0) -> Past:
+        """What is known of a record's identity.
+
+        Args:
+            identity: From :meth:`identity`.
+            digest: Of the record that is looked at.
+            number: Of the record.
+        """
+        rows = self._database.query(VERSIONS, (identity,))
+        if len(rows) == MANY_VERSIONS:  # thousands of rows of one person mustn't cost their square
+            near = (identity, digest, number, self._run.first_turn)
+            rows = self._database.query(VERSIONS_NEAR, near)
         with self._database.reading():
             versions = list(map(version_of, rows))
         return Past(versions, self._run.reset, self._run.first_turn)

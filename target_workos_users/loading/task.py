@@ -47,7 +47,7 @@ class Task:
 
     def look(self, ledger: Ledger) -> None:
         """Learn what is known by now: rows of its identity that came with it may be finished."""
-        self.past = ledger.past(self.identity)
+        self.past = ledger.past(self.identity, self.digest, self.number)
         self.before = self.past.before(self.digest, self.number, self.prints, self.is_there)
 
     @property

@@ -28,10 +28,7 @@ def test_a_record_error_says_what_failed_why_and_what_to_do(error_type):
     message = ApiError(Reason.REFUSED, "No.", status=403).as_record_error(error_type).message
     what, _, rest = message.partition(": ")
     assert what
-    assert rest == (
-        "No. (HTTP 403); clear up what WorkOS says, then load the record again with "
-        "only_errors_from"
-    )
+    assert rest == "No. (HTTP 403); clear up what WorkOS says, then run the import again"
 
 
 def test_a_retryable_error_needs_nothing_but_another_run():
@@ -39,6 +36,5 @@ def test_a_retryable_error_needs_nothing_but_another_run():
     record_error = error.as_record_error(ErrorType.MEMBERSHIP_CREATE)
     assert record_error.retryable
     assert record_error.message == (
-        "the membership could not be created: Service Unavailable (HTTP 503); load the record "
-        "again with only_errors_from"
+        "the membership could not be created: Service Unavailable (HTTP 503); run the import again"
     )

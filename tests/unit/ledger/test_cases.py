@@ -273,6 +273,17 @@ def test_the_same_rows_sorted_otherwise_cost_nothing(world, mode):
     assert run(world, size=7, existing_users=mode).total() == 0
 
 
+def test_many_rows_of_one_membership_cost_the_requests_of_one(world):
+    rows = [at("ann@x.example", "o1", note=str(number)) for number in range(120)]
+    rows[100]["role_slugs"] = "admin"
+    source(world, *rows)
+    assert run(world, size=50).total() < 12  # of one row, and the roles of another
+    rows[7]["note"], rows[80]["note"] = "new", "newer"
+    source(world, *reversed(rows))
+    assert run(world, size=50).total() == 0
+    assert run(world, size=50).total() == 0
+
+
 def test_one_changed_name_costs_one_write_and_no_password(world):
     rows = many(password="secret")
     source(world, *rows)
