@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.errors.file import check_of, record_check
-from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.task import identity_of, make_task
-from target_workos_users.records.parse import identity, parse_record
+from target_workos_users.records.parse import identity, is_deleted, parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.exceptions import ErrorType
     from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.parse import OrganizationRef
@@ -49,10 +50,13 @@ class Preparation:
 
     def prepare(self, chunk: Chunk, stream: str, record: Record) -> Task | Outcome:
         """The task to load, or the outcome of a record that needs no request."""
+        if is_deleted(record.content):
+            self._remember(chunk, stream, record)
+            return Outcome(Result.DELETED)
         try:
             row = parse_record(record.content, self._settings.record_rules)
         except RecordError as error:
-            self._remember_invalid(chunk, stream, record)
+            self._remember(chunk, stream, record, error.error_type)
             return Outcome(errors=[error])
         self._progress.remarks(row.remarks)
         task = make_task(
@@ -76,7 +80,9 @@ class Preparation:
         number = self._identity(line.stream, who, lambda: record_check(line.record))
         return self._ledger.past(number).has_come
 
-    def _remember_invalid(self, chunk: Chunk, stream: str, record: Record) -> None:
+    def _remember(
+        self, chunk: Chunk, stream: str, record: Record, error: ErrorType | None = None
+    ) -> None:
         """Note that a record was looked at."""
         who = identity(record.content, self._settings.organization)
         self._ledger.settle(
@@ -85,7 +91,7 @@ class Preparation:
             stream=stream,
             chunk=chunk.number,
             email=who and who[0],
-            error=ErrorType.INVALID_RECORD,
+            error=error,
         )
 
     def _identity(

@@ -4,45 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import re
 import sys
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
-from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabilities
-from singer_sdk.mapper import RemoveRecordTransform
 
 from target_workos_users.checkpoint.state import with_newest_entry
-from target_workos_users.exceptions import OutputError, SettingsError
+from target_workos_users.exceptions import OutputError
 from target_workos_users.opening import open_importer
 from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
-from target_workos_users.records.parse import INTACT, KNOWN_COLUMNS
-from target_workos_users.records.redaction import is_plain
 from target_workos_users.retry import Retry, read_listed, retry_settings
 from target_workos_users.run import SIGNALS, run
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
-from target_workos_users.singer.batches import BatchFiles
 from target_workos_users.singer.command_line import CommandLineTarget, close_stdout
-from target_workos_users.singer.reader import LINES_PER_TURN, MalformedError, MessageReader
+from target_workos_users.singer.reader import MessageReader
 from target_workos_users.singer.sink import UserSink
-from target_workos_users.singer.stream_maps import columns_used, map_record, metadata_prefix
+from target_workos_users.singer.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from singer_sdk.helpers.capabilities import CapabilitiesEnum
-    from singer_sdk.mapper import StreamMap
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.importer import Importer
 
 _GC_THRESHOLD = 10_000  # objects; Python's own 700 (2,000 since 3.13) searches often, in vain
-_PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
 
 
 class TargetWorkosUsers(CommandLineTarget):
@@ -75,9 +67,6 @@ class TargetWorkosUsers(CommandLineTarget):
         self.settings = Settings.from_config(self.config)
         if self.settings.only_errors_from:
             self.settings = retry_settings(self.settings, datetime.now(UTC))
-        self._batch_files = BatchFiles(
-            self.config.get("batch_config"), self.message_reader.deserialize_record
-        )
         self.progress = Progress(self.settings, self.logger)
         self._loop = asyncio.new_event_loop()
         self._locks = ExitStack()
@@ -86,9 +75,8 @@ class TargetWorkosUsers(CommandLineTarget):
         self._retry: Retry | None = None
         self._sources: dict[str, str] = {}
         self._early_state: State | None = None
-        self._told_columns = columns_used(self.config.get("stream_maps") or {})
-        self._left_out: set[str] = set()
-        self._told: set[str] = set()
+        self._streams = Streams(self, self.settings, self.progress)
+        self._told_state = False
         self._taken, self._beyond = 0, False
 
     def run(self, file_input: IO[str] | None) -> int:
@@ -169,86 +157,32 @@ class TargetWorkosUsers(CommandLineTarget):
     # Messages in
 
     def _process_schema_message(self, message_dict: dict[str, Any]) -> None:
-        stream = message_dict.get("stream")
-        schema, keys = message_dict.get("schema"), message_dict.get("key_properties") or []
-        if not isinstance(stream, str) or not isinstance(schema, dict):
-            raise MalformedError("a SCHEMA message needs a stream name and a schema object")
-        if not isinstance(schema.setdefault("properties", {}), dict):
-            raise MalformedError("a schema's properties must be an object")
-        if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-            raise MalformedError("key_properties must be a list of column names")
-        if self.settings.streams is not None and stream not in self.settings.streams:
-            if stream not in self._left_out:
-                self._left_out.add(stream)
-                self.progress.say(f"Stream {stream!r} is left out: the setting streams says so.")
-            return
-        known = self.mapper.stream_maps.get(stream, ())
-        if known and (known[0].raw_schema, known[0].raw_key_properties) == (schema, keys):
-            return
-        if known and all(isinstance(each, RemoveRecordTransform) for each in known):
-            return
-        self._register(stream, schema, keys)
-        for stream_map in self.mapper.stream_maps[stream]:
-            self._sources[stream_map.stream_alias] = stream
-            if self.has_begun:
-                self._open().open_stream(stream_map.stream_alias, stream)
-
-    def _register(self, stream: str, schema: dict[str, Any], keys: list[str]) -> None:
-        """As the SDK does, which tells of each change of a schema in the log."""
-        try:
-            self.mapper.register_raw_stream_schema(stream, schema, keys)
-            for stream_map in self.mapper.stream_maps[stream]:
-                name, columns = stream_map.stream_alias, stream_map.transformed_schema
-                self.add_sink(name, columns, stream_map.transformed_key_properties)
-        except (MapExpressionError, StreamMapConfigError) as error:
-            raise SettingsError(
-                f"stream_maps: the map of stream {stream!r} can't be used: {error} Correct it. "
-                "(Where a map leaves the tap's keys out, it needs __key_properties__: [email].)"
-            ) from None
-        except (LookupError, TypeError, ValueError, AttributeError) as error:  # singer-sdk's
-            why = f"the schema of stream {stream!r} can't be used ({type(error).__name__})"
-            raise MalformedError(why) from error
+        streams = self._streams.read_schema(message_dict)
+        self._sources |= streams
+        if self.has_begun:
+            for name, source in streams.items():
+                self._open().open_stream(name, source)
 
     def _process_record_message(self, message_dict: dict[str, Any]) -> None:
-        for stream_map in self._stream_maps(message_dict):
-            self._add(stream_map, message_dict["record"])
+        for name, record in self._streams.read_record(message_dict):
+            self._take(name, record)
 
     def _process_batch_message(self, message_dict: dict[str, Any]) -> None:
-        encoding, manifest = message_dict.get("encoding"), message_dict.get("manifest")
-        if not isinstance(encoding, dict) or not isinstance(manifest, list):
-            raise MalformedError("a BATCH message needs an encoding object and a manifest list")
-        if not all(isinstance(url, str) for url in manifest):
-            raise MalformedError("a manifest must be a list of URLs")
-        stream_maps = self._stream_maps(message_dict)
-        if not stream_maps:
-            return
-        with closing(self._batch_files.records(encoding, manifest)) as records:
-            for number, record in enumerate(records, start=1):
-                if number % LINES_PER_TURN == 0:
-                    self.message_reader.turn()
-                for stream_map in stream_maps:
-                    self._add(stream_map, record)
-
-    def _stream_maps(self, message_dict: dict[str, Any]) -> list[StreamMap]:
-        """The maps of a message's stream; none if it is left out."""
-        stream = message_dict.get("stream")
-        if not isinstance(stream, str):
-            raise MalformedError("a RECORD or BATCH message needs a stream name")
-        if stream in self._left_out:
-            return []
-        if stream not in self.mapper.stream_maps:
-            raise MalformedError(f"a record of stream {stream!r} came before its SCHEMA message")
-        return self.mapper.stream_maps[stream]
+        with closing(self._streams.read_batch(message_dict)) as records:
+            for name, record in records:
+                self._take(name, record)
 
     def _process_state_message(self, message_dict: dict[str, Any]) -> None:
         value = message_dict.get("value")
         if isinstance(value, dict) and value.get("bookmarks", {}) is None:
             value = {**value, "bookmarks": {}}
         if not isinstance(value, dict) or not isinstance(value.get("bookmarks", {}), dict):
-            self._once(
-                "The tap sent a STATE message without an object, or without one in bookmarks. It "
-                "isn't stored: the state stays that of the message before it."
-            )
+            if not self._told_state:
+                self._told_state = True
+                self.logger.warning(
+                    "The tap sent a STATE message without an object, or without one in bookmarks. "
+                    "It isn't stored: the state stays that of the message before it."
+                )
         elif not self.has_begun:
             self._early_state = with_newest_entry(self._early_state, value)
         elif not self._retry and not self._beyond:
@@ -259,29 +193,14 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def process_endofpipe(self) -> None:
         """The input is at its end: load and commit the rest."""
+        for remark in self._streams.remarks():
+            self.logger.warning("%s", remark)
         self.finish(complete=not self._beyond)
         for sink in self._sinks_active.values():
             sink.clean_up()
+        self._streams.check_all_came()
 
     # Records on
-
-    def _add(self, stream_map: StreamMap, record: dict[str, Any]) -> None:
-        """Map a record, and hand it on."""
-        flawed = "_sdc_error" in record
-        mapped, problem = map_record(stream_map, record)
-        if mapped is None:
-            return
-        record = mapped
-        name = stream_map.stream_alias
-        sink = self._sinks_active[name]
-        assert isinstance(sink, UserSink)
-        if not problem and record.keys() - KNOWN_COLUMNS - self._told_columns:
-            self._warn_of_columns(stream_map, record.keys() | sink.schema["properties"].keys())
-        if problem := problem or sink.problem(record):
-            intact = {} if flawed else {INTACT: True}
-            record = {**record, **intact, "_sdc_error": problem}
-        self._take(name, record)
-        sink.record_counter_metric.increment()
 
     def _take(self, name: str, record: dict[str, Any]) -> None:
         taker, number = self._open(), None
@@ -293,32 +212,6 @@ class TargetWorkosUsers(CommandLineTarget):
         else:
             self._taken += 1
             taker.add(name, record, number)
-
-    def _warn_of_columns(self, stream_map: StreamMap, columns: set[str]) -> None:
-        unknown = columns - KNOWN_COLUMNS - self._told_columns
-        self._told_columns |= unknown
-        needless = ("_sdc_", metadata_prefix(stream_map) or "_sdc_")
-        if names := sorted(name for name in unknown if not name.startswith(needless)):
-            shown = ", ".join(
-                name
-                if _PLAIN_NAME.fullmatch(name) and is_plain(name)
-                else "<a name that isn't shown>"
-                for name in names[:20]
-            ) + (", …" if len(names) > 20 else "")  # noqa: PLR2004
-            if any("@" in name for name in names):
-                # A file without a header makes its first user's data the names of columns.
-                shown = f"{len(names):,}, not shown since one is an address: is there no header?"
-            self.logger.warning(
-                "Stream %r has columns that aren't known and are ignored: %s.",
-                stream_map.stream_alias,
-                shown,
-            )
-
-    def _once(self, text: str) -> None:
-        """Warn of something, once a run."""
-        if text not in self._told:
-            self._told.add(text)
-            self.logger.warning("%s", text)
 
     # STATE out
 

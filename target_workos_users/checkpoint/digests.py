@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from target_workos_users.records.parse import is_deleted
+
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="number", enc_hook=str)
 
 
@@ -25,17 +27,19 @@ class Digester:
     def __call__(self, record: dict[str, Any]) -> bytes:
         """16 bytes over the record as canonical JSON, without ``_sdc_*`` columns.
 
-        ``_sdc_error`` stays in: it is a property of the row, and a mended row is another one.
+        ``_sdc_error`` stays in: it is a property of the row, and a mended row is another one. So
+        is one that was deleted at the source.
         """
         content = _canonical.encode(record)
         if b'"_sdc_' in content:
-            content = _canonical.encode(
-                {
-                    key: value
-                    for key, value in record.items()
-                    if key == "_sdc_error" or not key.startswith("_sdc_")
-                }
-            )
+            own = {
+                key: value
+                for key, value in record.items()
+                if key == "_sdc_error" or not key.startswith("_sdc_")
+            }
+            if is_deleted(record):
+                own["_sdc_deleted"] = True
+            content = _canonical.encode(own)
         digest = self._start.copy()
         digest.update(content)
         return digest.digest()[:16]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.exceptions import RecordError
 from target_workos_users.explain.groups import Groups
 from target_workos_users.plan.text import plan_lines
-from target_workos_users.records.parse import parse_record
+from target_workos_users.progress.summary import Records
+from target_workos_users.records.parse import is_deleted, parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -74,6 +75,7 @@ class Plan:
     Attributes:
         numbers: Records read, by stream.
         failed: Records that would fail.
+        deleted: Records that were deleted at the source, and wouldn't be sent.
         failures: Why.
         skipped_hashes: Records that would be loaded without their password, and why.
         users: Distinct emails.
@@ -88,7 +90,7 @@ class Plan:
 
     def __init__(self, settings: Settings, progress: Progress) -> None:
         self.numbers: Counter[str] = Counter()
-        self.failed = 0
+        self.failed = self.deleted = 0
         self.failures, self.skipped_hashes = Groups(), Groups()
         self.users, self.memberships, self.factors = Distinct(), Distinct(), Distinct()
         self.organizations = {"id": Distinct(), "name": Distinct(), "external id": Distinct()}
@@ -118,6 +120,9 @@ class Plan:
         self.numbers[name] += 1
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
             self._break_silence()
+        if is_deleted(content):
+            self.deleted += 1
+            return
         try:
             row = parse_record(content, self._settings.record_rules)
         except RecordError as error:
@@ -178,6 +183,19 @@ class Plan:
         may_be_made = organization.name and self._settings.create_missing_orgs
         return "name" if may_be_made else "external id"
 
+    def _records(self) -> Records:
+        """What became of the records that were read."""
+        beside = self._progress.counting.summary.records
+        taken = self.numbers.total()
+        return Records(
+            read=taken + beside.left_out,
+            loaded=taken - self.failed - self.deleted,
+            failed=self.failed,
+            deleted=self.deleted,
+            left_out=beside.left_out,
+            dropped=beside.dropped,
+        )
+
     def _break_silence(self) -> None:
         if time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
             self._said_at = time.monotonic()
@@ -186,5 +204,5 @@ class Plan:
     def _tell(self, scope: str) -> None:
         if not self._told:
             self._told = True
-            for line in plan_lines(self, self._settings, scope):
+            for line in plan_lines(self, self._settings, scope, self._records()):
                 self._progress.say(line)

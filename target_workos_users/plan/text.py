@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_workos_users.progress.summary_text import reconciled
 from target_workos_users.progress.wording import duration
 from target_workos_users.records.parse import REMARKS
 
@@ -12,24 +13,28 @@ if TYPE_CHECKING:
 
     from target_workos_users.explain.groups import Groups
     from target_workos_users.plan.plan import Plan
+    from target_workos_users.progress.summary import Records
     from target_workos_users.settings.settings import Settings
 
 _SHOWN_REASONS = 20
 _SHOWN_ROLES = 20
 
 
-def plan_lines(plan: Plan, settings: Settings, scope: str) -> Iterator[str]:
+def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> Iterator[str]:
     """What a first import would do, and what would fail.
 
     Args:
         plan: What was counted.
         settings: Of the run.
         scope: What was read.
+        records: What became of it.
     """
     users, memberships, factors = map(len, (plan.users, plan.memberships, plan.factors))
     by = {how: len(values) for how, values in plan.organizations.items()}
     organizations = sum(by.values())
     yield f"Plan for {scope}: {plan.numbers.total():,} records, {plan.failed:,} would fail"
+    if records.deleted or records.left_out or records.dropped:
+        yield "  records: " + reconciled(records, "to be loaded")
     if len(plan.numbers) > 1:
         yield "  streams: " + _counted(plan.numbers)
     yield f"  users: {users:,}"

@@ -151,6 +151,10 @@ class Progress:
         self._records.left_out += 1
         self._records.read += 1
 
+    def dropped(self) -> None:
+        """A stream map left a record out."""
+        self._records.dropped += 1
+
     def tick(self, finished: int, waiting: int) -> None:
         """Time went by: refresh the bar, or break a long silence.
 
@@ -160,7 +164,7 @@ class Progress:
         """
         if self._bar:
             far, well = self._how_far(finished), self._how_well()
-            done = self._records.read + finished
+            done = self._taken + finished
             self._bar.update(" · ".join(far), " · ".join(well), done, self._known_total())
         elif time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
             under_way = (
@@ -249,13 +253,17 @@ class Progress:
         self.say("Progress: " + " · ".join(self._how_far() + parts))
 
     def _how_far(self, ahead: int = 0) -> list[str]:
-        done, total = self._records.read, self._known_total()
+        done, total = self._taken, self._known_total()
         size = self._settings.batch_size_rows
         return wording.how_far(self._chunks, done, total, size, self._pace, ahead=ahead)
 
     def _known_total(self) -> int | None:
         total = self._total.value
-        return total if total and total >= self._records.read else None
+        return total if total and total >= self._taken else None
+
+    @property
+    def _taken(self) -> int:
+        return self._records.read - self._records.left_out
 
     @property
     def _records(self) -> Records:
@@ -275,7 +283,7 @@ class Progress:
         """How far it is, as a line of progress.jsonl names it."""
         summary, stats = self.counting.summary, self.counting.stats
         return {
-            "records": summary.records.read,
+            "records": self._taken,
             "unchanged": summary.records.unchanged,
             "failed": summary.records.failed,
             "users": summary.users.created,

@@ -29,7 +29,8 @@ class Records(msgspec.Struct):
         unchanged: Loaded before, and skipped.
         failed: In the errors file.
         deleted: Deleted at the source, and not sent.
-        left_out: Not asked for: not listed by ``only_errors_from``, or beyond ``limit``.
+        left_out: Not asked for: not of the ``streams``, not listed by ``only_errors_from``, or
+            beyond ``limit``.
         dropped: Left out by stream maps; not among those read.
         unfinished: Read besides, but not settled when the run was stopped: read again next time.
     """

@@ -9,9 +9,10 @@ from target_workos_users.progress.wording import duration
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_workos_users.progress.summary import Requests, Summary
+    from target_workos_users.progress.summary import Records, Requests, Summary
 
 _SHOWN_FAILURES = 10
+_ALWAYS_SHOWN = 3
 
 
 def summary_lines(summary: Summary) -> Iterator[str]:
@@ -19,6 +20,33 @@ def summary_lines(summary: Summary) -> Iterator[str]:
     yield _title(summary)
     for label, text in _rows(summary):
         yield f"  {label}: {text}"
+
+
+def reconciled(records: Records, loaded: str = "loaded") -> str:
+    """What became of the records that were read, as a sum.
+
+    Args:
+        records: The counts.
+        loaded: What those are that have nothing against them.
+    """
+    parts = {
+        loaded: records.loaded,
+        "unchanged": records.unchanged,
+        "failed": records.failed,
+        "deleted at the source": records.deleted,
+        "left out": records.left_out,
+    }
+    shown = [
+        f"{number:,} {name}"
+        for place, (name, number) in enumerate(parts.items())
+        if number or place < _ALWAYS_SHOWN
+    ]
+    text = f"{records.read:,} read = {' + '.join(shown)}"
+    if records.dropped:
+        text += f"; {records.dropped:,} others left out by stream maps"
+    if records.unfinished:
+        text += f"; {records.unfinished:,} more were read, but not settled: the next run does"
+    return text
 
 
 def print_table(summary: Summary) -> None:
@@ -40,21 +68,8 @@ def _title(summary: Summary) -> str:
 
 
 def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
-    records, users, memberships = summary.records, summary.users, summary.memberships
-    text = (
-        f"{records.read:,} read = {records.loaded:,} loaded + {records.unchanged:,} unchanged "
-        f"+ {records.failed:,} failed"
-    )
-    for number, what in (
-        (records.deleted, "deleted at the source"),
-        (records.left_out, "left out"),
-    ):
-        text += f" + {number:,} {what}" if number else ""
-    if records.dropped:
-        text += f"; {records.dropped:,} others left out by stream maps"
-    if records.unfinished:
-        text += f"; {records.unfinished:,} more were read, but not settled: the next run does"
-    yield "records", text
+    users, memberships = summary.users, summary.memberships
+    yield "records", reconciled(summary.records)
     always = {"created": users.created, "existing": users.existing, "updated": users.updated}
     rarely = {
         "further records of them": users.merged,
@@ -82,7 +97,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         yield label, f"{failure.count:,} x {failure.reason} ({first}{retry})"
     if more := summary.failures[_SHOWN_FAILURES:]:
         yield "failed", f"{len(more):,} other reasons"
-    if records.failed:
+    if summary.records.failed:
         yield "errors", f"in {summary.errors_path}"
     if summary.sandbox_path:
         text = (

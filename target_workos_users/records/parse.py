@@ -28,6 +28,7 @@ __all__ = [
     "OrganizationRef",
     "Totp",
     "UserRow",
+    "is_deleted",
     "parse_record",
     "show_record",
 ]
@@ -37,6 +38,9 @@ INTACT = "_sdc_intact"
 
 WHERE = "_sdc_where"
 """Beside it: which line of the input the record was."""
+
+DELETED_AT = ("_sdc_deleted_at", "_sdc_lsn_deleted_at")
+"""Set by taps that read a database's log, in a record that was deleted there."""
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 
@@ -153,6 +157,11 @@ def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 def _is_address(name: str, value: Any) -> bool:
     return name == "email" and isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
+
+
+def is_deleted(record: Mapping[str, Any]) -> bool:
+    """Whether a record was deleted at the source; unknown of one that can't be read whole."""
+    return any(record.get(column) for column in DELETED_AT) and not record.get("_sdc_error")
 
 
 def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) -> UserRow:

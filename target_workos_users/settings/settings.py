@@ -175,6 +175,13 @@ class Settings:
         title="Streams",
         description="The streams to take as users; the others are left out. Default: all.",
     )
+    null_values: frozenset[str] = setting(
+        th.ArrayType(th.StringType),
+        default=[r"\N"],
+        title="Null values",
+        description="Texts that mean no value, before stream maps. Others that look so (NULL, "
+        "None, nan, 0000-00-00) are reported and taken as they are: people are called Null.",
+    )
     limit: int | None = setting(
         th.IntegerType(minimum=1),
         title="Limit",

@@ -19,12 +19,14 @@ class UserSink(Sink):
     """Users on their way to the importer, which collects, loads and commits them."""
 
     def setup(self) -> None:
-        """Warn of a stream whose records can't be users."""
+        """Get ready to check records."""
         self._schema_validator = (
             DEFAULT_JSONSCHEMA_VALIDATOR(self.schema) if self.validate_schema else None
         )
-        columns = self.schema["properties"]
-        if columns and "email" not in columns:  # no columns at all: the tap doesn't know them
+
+    def look_at_first(self, record: dict[str, Any]) -> None:
+        """Warn of a stream whose records can't be users, judging by the first of them."""
+        if "email" not in record and "email" not in self.schema["properties"]:
             self.logger.warning(
                 "Stream %r has no column 'email': its records can't be loaded as users. Make one "
                 "with a stream map (stream_maps: {%s: {email: …}}), or name the streams to take "

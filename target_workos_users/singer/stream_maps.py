@@ -5,14 +5,23 @@ from __future__ import annotations
 import ast
 import copy
 import traceback
+from difflib import get_close_matches
+from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
-from singer_sdk.mapper import CustomStreamMap, SameRecordTransform
+from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
+
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.records.parse import DELETED_AT, INTACT, WHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from singer_sdk.mapper import StreamMap
+
+
+_KEPT = ("_sdc_error", INTACT, WHERE, *DELETED_AT)
+"""What is known of a record, whatever columns its map keeps."""
 
 
 def map_record(
@@ -34,6 +43,8 @@ def map_record(
     """
     if type(stream_map) is SameRecordTransform and not stream_map.flattening_enabled:
         return record, None
+    if isinstance(stream_map, RemoveRecordTransform):
+        return None, None
     flaw = record.get("_sdc_error")
     try:
         mapped = stream_map.transform(copy.copy(record))
@@ -42,7 +53,10 @@ def map_record(
     prefix = metadata_prefix(stream_map)
     if mapped and prefix and (parts := [name for name in mapped if name.startswith(prefix)]):
         mapped["metadata"] = {name.removeprefix(prefix): mapped.pop(name) for name in parts}
-    return (mapped or record, flaw) if flaw else (mapped, None)
+    kept = {name: record[name] for name in _KEPT if record.get(name)}
+    if flaw:
+        return (mapped or record) | kept, flaw
+    return mapped and mapped | kept, None
 
 
 def metadata_prefix(stream_map: StreamMap) -> str | None:
@@ -51,15 +65,83 @@ def metadata_prefix(stream_map: StreamMap) -> str | None:
     return f"metadata{options.separator}" if options and stream_map.flattening_enabled else None
 
 
-def columns_used(stream_maps: Mapping[str, Any]) -> set[str]:
-    """The columns that some stream map reads: they are of use though no column of a user.
+class NamedMaps:
+    """The stream maps that the settings name, and whether the streams came that they are for.
+
+    A map for a stream that never comes is as good as none: users would be loaded without the
+    password that it makes. Whether the stream is still to come can't be known before the end; so
+    records of a stream that has no map aren't taken as long as a map is without a stream.
 
     Args:
-        stream_maps: The setting.
+        setting: ``stream_maps``.
     """
+
+    def __init__(self, setting: Mapping[str, Any]) -> None:
+        self._maps = {name: each for name, each in setting.items() if not name.startswith("__")}
+        self._awaited = dict.fromkeys(map(self._source, self._maps))
+
+    def come(self, stream: str) -> str | None:
+        """A stream came. Returns what to say of it, if it has no map, and a map has no stream."""
+        own = [source for source in map(self._source, self._maps) if _is_for(source, stream)]
+        for source in own:
+            self._awaited.pop(source, None)
+        if own or not self._awaited:
+            return None
+        return (
+            f"Stream {stream!r} has no map in stream_maps, and no stream has come for the map of "
+            f"{', '.join(map(repr, self._awaited))} so far."
+        )
+
+    def columns_used(self, stream: str) -> set[str]:
+        """The columns that the maps of a stream read."""
+        return _columns_used(
+            each for name, each in self._maps.items() if _is_for(self._source(name), stream)
+        )
+
+    def check(self, stream: str) -> None:
+        """A stream without a map is about to be loaded as it is.
+
+        Raises:
+            SettingsError: A map is without its stream: this may be the one.
+        """
+        if self._awaited:
+            (source,) = get_close_matches(stream, self._awaited, 1, 0)
+            raise SettingsError(
+                f"stream_maps: no stream {source!r} has come, which has a map there, and stream "
+                f"{stream!r}, which has none, would be loaded as it is: nothing of it was sent. If "
+                f"it is the one that is meant, write {stream!r} in stream_maps. If not, give it a "
+                f"map too: {{}} loads it as it is, null leaves it out."
+            )
+
+    def check_all_came(self) -> None:
+        """The input is at its end.
+
+        Raises:
+            SettingsError: A stream didn't come that isn't to be left out anyway.
+        """
+        wanted = {self._source(name) for name, each in self._maps.items() if isinstance(each, dict)}
+        if missed := wanted & self._awaited.keys():
+            raise SettingsError(
+                f"stream_maps: no stream came for the map of {', '.join(map(repr, sorted(missed)))}"
+                ". What came of other streams is loaded. Write the stream's name as the tap does, "
+                "or leave its map out."
+            )
+
+    def _source(self, name: str) -> str:
+        definition = self._maps[name]
+        named = definition.get("__source__") if isinstance(definition, dict) else None
+        return str(named or name)
+
+
+def _is_for(source: str, stream: str) -> bool:
+    """As singer-sdk matches them."""
+    return source == stream or fnmatch(stream, source)
+
+
+def _columns_used(stream_maps: Iterable[Any]) -> set[str]:
     return {
         name
-        for stream_map in stream_maps.values()
+        for stream_map in stream_maps
         if isinstance(stream_map, dict)
         for expression in stream_map.values()
         if isinstance(expression, str)

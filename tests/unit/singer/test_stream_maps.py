@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.singer.stream_maps import columns_used
+from target_workos_users.singer.stream_maps import NamedMaps
 from target_workos_users.target import TargetWorkosUsers
 from tests.support.whole_target import (
     FAST,
@@ -169,10 +169,15 @@ def test_a_wrong_setting_of_the_sdk_is_named(config, why):
     assert "hunter2" not in str(caught.value)
 
 
-def test_columns_that_a_map_reads_are_of_use():
-    maps = {
-        "users": {"email": "mail.lower()", "first_name": "record.get('given')", "gone": None},
-        "orders": None,
-        "others": {"__alias__": "not an expression"},
-    }
-    assert columns_used(maps) == {"mail", "record", "given"}
+def test_columns_that_a_map_reads_are_of_use_in_its_own_stream():
+    maps = NamedMaps(
+        {
+            "users": {"email": "mail.lower()", "first_name": "record.get('given')", "gone": None},
+            "orders": None,
+            "staff": {"__source__": "users", "last_name": "family"},
+            "others*": {"__alias__": "not an expression", "email": "other"},
+        }
+    )
+    assert maps.columns_used("users") == {"mail", "record", "given", "users", "family"}
+    assert maps.columns_used("others_too") == {"other"}
+    assert maps.columns_used("orders") == set()

@@ -1,0 +1,72 @@
+"""Columns that nobody reads: warned of, without filling the log or the memory with their names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.records.parse import KNOWN_COLUMNS
+from target_workos_users.records.redaction import is_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_MOST_WARNINGS = 3
+_MOST_NAMES = 1_000
+_SHOWN = 20
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
+
+
+class UnknownColumns:
+    """Warns of a stream's columns that aren't known.
+
+    A source may make columns of people's names, ever new ones: after a few warnings it says that
+    there are more, and looks no further.
+
+    Args:
+        stream: Its name, after stream maps.
+        used: Columns that its stream maps read: they are of use, though none of a user.
+        prefix: What the names of columns begin with that belong to ``metadata``.
+        warn: Tells the user.
+    """
+
+    def __init__(
+        self, stream: str, used: set[str], prefix: str | None, warn: Callable[[str], None]
+    ) -> None:
+        self._stream = stream
+        self._known = KNOWN_COLUMNS | used
+        self._needless = ("_sdc_", prefix or "_sdc_")
+        self._warn = warn
+        self._warnings = 0
+
+    def look_at(self, record: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
+        """A record came, of a stream with this schema."""
+        if self._warnings >= _MOST_WARNINGS or not record.keys() - self._known:
+            return
+        unknown = (record.keys() | schema["properties"].keys()) - self._known
+        self._known |= unknown
+        if not (names := sorted(n for n in unknown if not n.startswith(self._needless))):
+            return
+        self._warnings += 1
+        if len(self._known) > _MOST_NAMES:
+            self._warnings = _MOST_WARNINGS
+            self._known = KNOWN_COLUMNS
+        if self._warnings == _MOST_WARNINGS:
+            more = ", and so are others that may come; they aren't named"
+        else:
+            more = ""
+        self._warn(
+            f"Stream {self._stream!r} has columns that aren't known and are ignored: "
+            f"{_shown(names)}{more}."
+        )
+
+
+def _shown(names: list[str]) -> str:
+    if any("@" in name for name in names):
+        # A file without a header makes its first user's data the names of columns.
+        return f"{len(names):,}, not shown since one is an address: is there no header?"
+    shown = ", ".join(
+        name if _PLAIN_NAME.fullmatch(name) and is_plain(name) else "<a name that isn't shown>"
+        for name in names[:_SHOWN]
+    )
+    return shown + (f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")
