@@ -11,6 +11,7 @@ from target_workos_users.explain.groups import Groups, fold
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.progress.summary import Failure, Kind, Requests, Summary
+from target_workos_users.records.parse import is_deleted
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
@@ -92,11 +93,11 @@ class Counting:
         counts.read += len(records)
         for record in records:
             outcome = record.outcome
+            if is_deleted(record.content):
+                counts.deleted += 1
+                continue
             if outcome is None or outcome.result is Result.UNCHANGED:
                 counts.unchanged += 1
-                continue
-            if outcome.result is Result.DELETED:
-                counts.deleted += 1
                 continue
             for error in outcome.errors:
                 self._add_error(stream, record.number, error)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.parse import DELETED_AT, INTACT, WHERE
+from target_workos_users.records.parse import DELETED_AT, INTACT, WHERE, is_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -49,7 +49,7 @@ def map_record(
     try:
         mapped = stream_map.transform(copy.copy(record))
     except Exception as error:  # noqa: BLE001 - an expression of the user may raise anything
-        return record, flaw or _describe(error)
+        return record, flaw or (None if is_deleted(record) else _describe(error))
     prefix = metadata_prefix(stream_map)
     if mapped and prefix and (parts := [name for name in mapped if name.startswith(prefix)]):
         mapped["metadata"] = {name.removeprefix(prefix): mapped.pop(name) for name in parts}

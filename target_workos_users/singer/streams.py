@@ -17,7 +17,7 @@ from target_workos_users.singer.reader import LINES_PER_TURN, MalformedError
 from target_workos_users.singer.stream_maps import NamedMaps, map_record, metadata_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from singer_sdk.mapper import StreamMap
 
@@ -108,7 +108,9 @@ class Streams:
         else:
             self._progress.left_out()
 
-    def read_batch(self, message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def read_batch(
+        self, message: dict[str, Any]
+    ) -> Generator[tuple[str, dict[str, Any]], None, None]:
         """A BATCH message; its files aren't read if its stream is left out.
 
         Yields:
