@@ -68,6 +68,7 @@ class TargetWorkosUsers(CommandLineTarget):
         if self.settings.only_errors_from:
             self.settings = retry_settings(self.settings, datetime.now(UTC))
         self.progress = Progress(self.settings, self.logger)
+        self._streams = Streams(self, self.settings, self.progress)
         self._loop = asyncio.new_event_loop()
         self._locks = ExitStack()
         self._importer: Importer | None = None
@@ -75,7 +76,6 @@ class TargetWorkosUsers(CommandLineTarget):
         self._retry: Retry | None = None
         self._sources: dict[str, str] = {}
         self._early_state: State | None = None
-        self._streams = Streams(self, self.settings, self.progress)
         self._told_state = False
         self._taken, self._beyond = 0, False
 
