@@ -31,9 +31,10 @@ def read_state_file(path: Path, say: Callable[[str], None] = lambda _: None) -> 
     """The state in a file: what ``--state`` takes.
 
     Args:
-        path: A bare state, several of them a line each (the last counts), or what
-            ``meltano state get`` and Meltano's backends write: ``{"singer_state": …}``. A last
-            line that is cut off, as a full disk leaves it, doesn't count.
+        path: A bare state or a STATE message, several of them a line each (the last counts); or
+            what ``meltano state get`` and Meltano's backends write: ``{"singer_state": …}``, and
+            ``{"completed": …, "partial": …}``, where the second is newer. A last line that is cut
+            off, as a full disk leaves it, doesn't count.
         say: Tells the user of such a line.
 
     Raises:
@@ -102,9 +103,27 @@ def _parse_state(content: bytes) -> State:
         state = msgspec.json.decode(lines[-1] if lines else b"", type=State)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    for wrapper in ("singer_state", "completed"):
-        if isinstance(state.get(wrapper), dict):
-            return _parse_state(msgspec.json.encode(state[wrapper]))
+    return _unwrapped(state)
+
+
+def _unwrapped(state: State) -> State:
+    if state.get("type") == "STATE" and isinstance(state.get("value"), dict):
+        return _unwrapped(state["value"])
+    if isinstance(state.get("singer_state"), dict):
+        return _unwrapped(state["singer_state"])
+    parts = [state[name] for name in ("completed", "partial") if isinstance(state.get(name), dict)]
+    return _merged(*map(_unwrapped, parts)) if parts else state
+
+
+def _merged(state: State, *newer: State) -> State:
+    """As Meltano merges a partial state into the complete one before it: deep, but for lists."""
+    for other in newer:
+        state = state | {
+            name: _merged(state[name], value)
+            if isinstance(value, dict) and isinstance(state.get(name), dict)
+            else value
+            for name, value in other.items()
+        }
     return state
 
 
@@ -165,6 +184,11 @@ def find_checkpoint(
         StopRun: WorkOS can't be asked.
     """
     others = [read_state_file(state_file, say)] if state_file else []
+    if others and read_entry(others[0]) is None:
+        say(
+            f"--state: {state_file} has no checkpoint of target-workos-users in its bookmarks. It "
+            "is taken for the state that the tap was started with, and nothing more."
+        )
     if settings.resume_from_meltano:
         others.append(ask_meltano(settings))
     start = Start.newest(in_band, others)

@@ -24,7 +24,7 @@ def record(email, stream="users", **columns):
 def load(sandbox, tmp_path):
     """Loads lines, after the state that an SDK tap hands back first."""
 
-    def run(*lines, state=None, **config):
+    def run(*lines, state=None, state_file=None, **config):
         sandbox.requests.clear()
         early = [line({"type": "STATE", "value": state})] if state else []
         file = tmp_path / "messages"
@@ -37,7 +37,7 @@ def load(sandbox, tmp_path):
             "errors_path": str(errors),
             **config,
         }
-        return run_target(settings, file, errors)
+        return run_target(settings, file, errors, state_file)
 
     return run
 
@@ -94,6 +94,18 @@ def test_a_state_without_bookmarks_is_a_state(load):
     finished = load(null, line(schema()), record("a@example.com"), null)
     assert finished.exit_code == 0
     assert not finished.said("isn't stored")
+
+
+def test_a_state_file_without_a_checkpoint_of_this_target_is_told(load, tmp_path):
+    file = tmp_path / "state.json"
+    file.write_text(line({"type": "STATE", "value": {"bookmarks": {"users": {"at": 1}}}}))
+    lines = [line(schema()), record("a@example.com")]
+    first = load(*lines, state_file=file)
+    assert first.said("state.json has no checkpoint of target-workos-users") == 1
+    file.write_text(line({"type": "STATE", "value": first.states[-1]}))
+    again = load(*lines, state_file=file)
+    assert not again.said("has no checkpoint of target-workos-users")
+    assert again.said("1 unchanged")
 
 
 # Stream maps for streams that don't come

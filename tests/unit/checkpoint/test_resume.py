@@ -66,13 +66,39 @@ def a_run(folder, start):
         lambda value: json.dumps(state(1)) + "\n" + json.dumps(value) + "\n\n",
         lambda value: json.dumps({"singer_state": value}),
         lambda value: json.dumps({"completed": {"singer_state": value}, "partial": {}}),
+        lambda value: json.dumps({"completed": {}, "partial": {"singer_state": value}}),
+        lambda value: json.dumps({"completed": None, "partial": value}),
+        lambda value: json.dumps({"completed": state(1), "partial": {"singer_state": value}}),
+        lambda value: json.dumps({"type": "STATE", "value": value}),
+        lambda value: "\n".join(
+            json.dumps({"type": "STATE", "value": each}) for each in (state(1), value)
+        ),
     ],
-    ids=["bare", "on several lines", "one a line", "meltano state get", "Meltano's file backend"],
+    ids=[
+        "bare",
+        "on several lines",
+        "one a line",
+        "meltano state get",
+        "Meltano's file backend",
+        "a partial state only",
+        "a bare partial state",
+        "a partial state after a complete one",
+        "a STATE message",
+        "STATE messages",
+    ],
 )
 def test_a_state_file_may_have_any_form_that_a_state_is_kept_in(tmp_path, write):
     path = tmp_path / "state.json"
     path.write_text(write(state()))
     assert read_state_file(path) == state()
+
+
+def test_a_partial_state_is_merged_into_the_complete_one_as_meltano_does(tmp_path):
+    path = tmp_path / "state.json"
+    complete, partial = state(5), {"bookmarks": {"orders": {"at": 2}, "users": {"at": 1}}}
+    path.write_text(json.dumps({"completed": complete, "partial": partial}))
+    expected = {"users": {"at": 1}, "orders": {"at": 2}, KEY: complete["bookmarks"][KEY]}
+    assert read_state_file(path) == {"bookmarks": expected}
 
 
 @pytest.mark.parametrize("content", ["", "[]", "nonsense", '{"bookmarks": '])
