@@ -32,7 +32,7 @@ from target_workos_users.checkpoint.digests import Digester, chunk_digest
 from target_workos_users.checkpoint.outputs import Run
 from target_workos_users.checkpoint.resume import Start
 from target_workos_users.checkpoint.state import KEY, VERSION
-from target_workos_users.errors.file import error_line
+from target_workos_users.errors import error_line
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.target import TargetWorkosUsers, encode_state
 

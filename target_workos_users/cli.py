@@ -8,8 +8,7 @@ import click
 import msgspec
 
 from target_workos_users.exceptions import TargetError
-from target_workos_users.explain.listing import listing_json, listing_lines, read_listing
-from target_workos_users.explain.table import write_table
+from target_workos_users.explain import listing_json, listing_lines, read_listing, write_table
 from workos_sandbox.cli import main as sandbox
 
 

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.state import UNCHANGED
-from target_workos_users.errors.file import error_line
+from target_workos_users.errors import error_line
 from target_workos_users.exceptions import OutputError, TooManyFailures
 from target_workos_users.loading.outcome import Result
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
     from target_workos_users.checkpoint.streams import Part
-    from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.errors import ErrorLine
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.spans import Spans
-from target_workos_users.errors.file import check_of, record_check
+from target_workos_users.errors import check_of, record_check
 from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
-    from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.errors import ErrorLine
     from target_workos_users.exceptions import ErrorType
     from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress

@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.errors.file import check_of, read_errors, record_check
+from target_workos_users.errors import check_of, read_errors, record_check
 from target_workos_users.exceptions import SourceChanged
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from target_workos_users.checkpoint.state import (
     fingerprint,
 )
 from target_workos_users.checkpoint.tracker import Checkpoint
-from target_workos_users.errors.file import ErrorsFile
+from target_workos_users.errors import ErrorsFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

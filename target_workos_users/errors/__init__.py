@@ -1,1 +1,20 @@
-"""errors.jsonl: writing it, reading it, and loading again what it lists."""
+"""errors.jsonl: what is written to it, and how it is read again."""
+
+from target_workos_users.errors.file import ErrorsFile, line_digest
+from target_workos_users.errors.lines import (
+    ErrorLine,
+    check_of,
+    error_line,
+    read_errors,
+    record_check,
+)
+
+__all__ = [
+    "ErrorLine",
+    "ErrorsFile",
+    "check_of",
+    "error_line",
+    "line_digest",
+    "read_errors",
+    "record_check",
+]

@@ -4,86 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 from base64 import urlsafe_b64encode
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import msgspec
-
-from target_workos_users.checkpoint.digests import Digester
-from target_workos_users.exceptions import OutputError, RecordError, SettingsError
+from target_workos_users.errors.lines import decoded, encoded, failure_key
+from target_workos_users.exceptions import OutputError, SettingsError
 from target_workos_users.files import is_intact, private_open, private_replace, write_all
-from target_workos_users.records import numbers
-from target_workos_users.records.parse import show_record
-from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
-_QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
+    from target_workos_users.errors.lines import ErrorLine
 
 _READ_SIZE = 4_096
-
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal).decode
-_digest = Digester()
-
-
-def error_line(
-    *,
-    stream: str,
-    record_number: int,
-    chunk: int,
-    record: Mapping[str, Any],
-    error: RecordError,
-) -> dict[str, Any]:
-    """One line of errors.jsonl.
-
-    Args:
-        stream: The stream's name.
-        record_number: Counts from 1 in the tap's order.
-        chunk: Counts from 1.
-        record: The record as it came; its secrets are replaced.
-        error: Why it failed.
-    """
-    clean = show_record(record)
-    return {
-        "stream": stream,
-        "record_number": record_number,
-        "chunk": chunk,
-        "email": clean.get("email"),
-        "external_id": clean.get("external_id"),
-        "user_id": error.user_id,
-        "error_type": error.error_type,
-        "error_message": _QUOTED.sub(lambda text: redact_text(text[0]), error.message),
-        "retryable": error.retryable,
-        "http_status": error.http_status,
-        "workos_code": error.workos_code,
-        "workos_request_id": error.workos_request_id,
-        "workos_errors": error.workos_errors,
-        "org_id": error.org_id or clean.get("org_id"),
-        "org_external_id": clean.get("org_external_id"),
-        "role_slugs": clean.get("role_slugs"),
-        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "record": clean,
-    }
 
 
 def line_digest(line: bytes) -> str:
     """What a checkpoint knows a line by: 11 characters."""
     return urlsafe_b64encode(hashlib.sha256(line).digest()[:8]).rstrip(b"=").decode()
-
-
-def record_check(shown: Mapping[str, Any]) -> int:
-    """A number that tells a record, as its line shows it, from others; no ``_sdc_*`` columns."""
-    return int.from_bytes(_digest(dict(shown))[:8])
-
-
-def check_of(record: Mapping[str, Any]) -> int:
-    """The :func:`record_check` that the line of a record would have."""
-    return record_check(_decode_record(_encoder.encode(show_record(record))))
 
 
 class ErrorsFile:
@@ -152,7 +92,7 @@ class ErrorsFile:
         Raises:
             OutputError: The disk is full, or the file is gone.
         """
-        content = b"".join(_encoder.encode(line) + b"\n" for line in lines)
+        content = b"".join(map(encoded, lines))
         if not content or self._file is None:
             return
         try:
@@ -213,11 +153,11 @@ class ErrorsFile:
         """All lines but those of earlier runs whose records came again, then or now."""
         latest: dict[int, int] = {}
         for position, raw in self._lines_before():
-            line = _decoded(raw)
+            line = decoded(raw)
             if line is None or not is_settled(line):
-                latest[_key(line, raw)] = position
+                latest[failure_key(line, raw)] = position
         for position, raw in self._lines_before():
-            if latest.get(_key(_decoded(raw), raw)) == position:
+            if latest.get(failure_key(decoded(raw), raw)) == position:
                 yield raw
         with self.path.open("rb") as file:
             file.seek(self._of_this_run)
@@ -266,65 +206,6 @@ def _lines(path: Path, size: int, keep: Callable[[str], bool]) -> Iterator[bytes
     with path.open("rb") as file:
         for line in file:
             position += len(line)
-            found = _decoded(line)
+            found = decoded(line)
             if position <= size and found and keep(found.stream):
                 yield line
-
-
-def _key(line: ErrorLine | None, raw: bytes) -> int:
-    """A number that tells what failed of which record."""
-    if line is None:
-        return hash(raw)
-    return hash((line.stream, record_check(line.record), line.error_type, line.workos_code))
-
-
-class ErrorLine(msgspec.Struct):
-    """A line of errors.jsonl, as far as it is read again.
-
-    Attributes:
-        record: The redacted record.
-    """
-
-    stream: str
-    record_number: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
-    error_type: str
-    error_message: str
-    retryable: bool = False
-    http_status: int | None = None
-    workos_code: str | None = None
-    record: dict[str, Any] = {}
-
-
-_decode_line = msgspec.json.Decoder(ErrorLine, float_hook=numbers.decimal).decode
-_NO_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-
-
-def _decoded(line: bytes) -> ErrorLine | None:
-    """A line; None if somebody made something else of it."""
-    try:
-        return _decode_line(line)
-    except _NO_LINE:
-        return None
-
-
-def read_errors(path: Path) -> Iterator[ErrorLine]:
-    """The lines of an errors file; a torn last line is left out.
-
-    Raises:
-        SettingsError: The file can't be read, or a line isn't one that this target wrote.
-    """
-    number = 0
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                number += 1
-                if line.endswith(b"\n"):
-                    yield _decode_line(line)
-    except OSError as error:
-        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
-    except _NO_LINE as error:
-        flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
-        raise SettingsError(
-            f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "
-            "errors_path named, unchanged."
-        ) from None

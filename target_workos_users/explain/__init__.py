@@ -1,1 +1,23 @@
 """Errors explained to a person: grouped, listed, with advice."""
+
+from target_workos_users.explain.advice import advice
+from target_workos_users.explain.groups import Group, Groups, fold
+from target_workos_users.explain.listing import (
+    Listing,
+    listing_json,
+    listing_lines,
+    read_listing,
+)
+from target_workos_users.explain.table import write_table
+
+__all__ = [
+    "Group",
+    "Groups",
+    "Listing",
+    "advice",
+    "fold",
+    "listing_json",
+    "listing_lines",
+    "read_listing",
+    "write_table",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.errors.file import read_errors
+from target_workos_users.errors import read_errors
 from target_workos_users.explain.advice import advice
 from target_workos_users.explain.groups import Groups
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_workos_users.errors.file import read_errors
+from target_workos_users.errors import read_errors
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import private_open
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from target_workos_users.errors.file import ErrorLine
+    from target_workos_users.errors import ErrorLine
 
 _OWN_COLUMNS = ("stream", "record_number", "error_type", "error_message", "retryable")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

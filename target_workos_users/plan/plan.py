@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import RecordError
-from target_workos_users.explain.groups import Groups
+from target_workos_users.explain import Groups
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
 from target_workos_users.records.parse import is_deleted, parse_record

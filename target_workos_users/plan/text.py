@@ -11,7 +11,7 @@ from target_workos_users.records.parse import REMARKS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_workos_users.explain.groups import Groups
+    from target_workos_users.explain import Groups
     from target_workos_users.plan.plan import Plan
     from target_workos_users.progress.summary import Records
     from target_workos_users.settings.settings import Settings

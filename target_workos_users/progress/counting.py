@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from target_workos_users.api.statistics import TransportStats
-from target_workos_users.explain.groups import Groups, fold
+from target_workos_users.explain import Groups, fold
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.progress.summary import Failure, Kind, Requests, Summary

@@ -15,8 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from target_workos_users.checkpoint.resume import read_state_file
 from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.explain.advice import advice
-from target_workos_users.explain.listing import read_listing
+from target_workos_users.explain import advice, read_listing
 from target_workos_users.files import private_open, write_all
 from target_workos_users.progress.summary import read_summary
 from target_workos_users.progress.timeline import path_beside, read_timeline

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_workos_users.cli import main
-from target_workos_users.errors.file import ErrorsFile, error_line
+from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.progress.summary import (
     Factors,

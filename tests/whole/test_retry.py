@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from target_workos_users.errors.file import ErrorsFile, error_line, shown_record
+from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError, SettingsError
 from target_workos_users.retry import Listed, read_listed, retry_settings
 from tests.support.model import make_settings
@@ -214,7 +214,3 @@ def test_a_listed_record_takes_sixteen_bytes():
         listed.add(number, number)
     assert listed.numbers.itemsize + listed.checks.itemsize == 16
     assert len(listed.numbers) == 1_000
-
-
-def test_a_record_is_shown_as_its_line_has_it():
-    assert b"secret" not in shown_record({"email": "a@example.com", "password": "secret"})

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users import target
 from target_workos_users.api import transport
 from target_workos_users.commit import Committer
-from target_workos_users.errors.file import ErrorsFile
+from target_workos_users.errors import ErrorsFile
 from target_workos_users.ledger import Ledger
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from target_workos_users.checkpoint.state import (
     without_entry,
     write_entry,
 )
-from target_workos_users.errors.file import line_digest
+from target_workos_users.errors import line_digest
 from target_workos_users.exceptions import CheckpointError, SettingsError
 from target_workos_users.ledger import Ledger
 from tests.support.model import ModelRun, World, make_settings

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from target_workos_users.errors.file import (
+from target_workos_users.errors import (
     ErrorsFile,
     check_of,
     error_line,

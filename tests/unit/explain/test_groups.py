@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_workos_users.exceptions import ErrorType
-from target_workos_users.explain.advice import advice
-from target_workos_users.explain.groups import Groups, fold
+from target_workos_users.explain import Groups, advice, fold
 
 
 @pytest.mark.parametrize(

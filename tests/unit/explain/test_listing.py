@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from target_workos_users.cli import main
-from target_workos_users.errors.file import ErrorsFile, error_line
+from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.explain.listing import read_listing
+from target_workos_users.explain import read_listing
 
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
@@ -133,3 +133,8 @@ def test_memory_is_flat_in_the_number_of_lines(tmp_path):
         return used
 
     assert peak(20_000) < 2 * peak(200) + 500_000
+
+
+def test_a_last_line_that_lost_its_line_end_counts(errors):
+    errors.write_bytes(errors.read_bytes().rstrip(b"\n"))
+    assert "4 errors in all" in run(errors).output

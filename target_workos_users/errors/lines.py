@@ -1,0 +1,143 @@
+"""A line of errors.jsonl: what it says of a record that failed, and how it is read again."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from target_workos_users.checkpoint.digests import Digester
+from target_workos_users.exceptions import SettingsError
+from target_workos_users.records import numbers
+from target_workos_users.records.parse import show_record
+from target_workos_users.records.redaction import redact_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from target_workos_users.exceptions import RecordError
+
+_QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
+
+_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
+_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal).decode
+_digest = Digester()
+
+
+class ErrorLine(msgspec.Struct):
+    """A line of errors.jsonl, as far as it is read again.
+
+    Attributes:
+        record: The redacted record.
+    """
+
+    stream: str
+    record_number: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    error_type: str
+    error_message: str
+    retryable: bool = False
+    http_status: int | None = None
+    workos_code: str | None = None
+    record: dict[str, Any] = {}
+
+
+_decode_line = msgspec.json.Decoder(ErrorLine, float_hook=numbers.decimal).decode
+_NO_LINE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+def decoded(line: bytes) -> ErrorLine | None:
+    """A line; None if somebody made something else of it."""
+    try:
+        return _decode_line(line)
+    except _NO_LINE:
+        return None
+
+
+def error_line(
+    *,
+    stream: str,
+    record_number: int,
+    chunk: int,
+    record: Mapping[str, Any],
+    error: RecordError,
+) -> dict[str, Any]:
+    """One line of errors.jsonl.
+
+    Args:
+        stream: The stream's name.
+        record_number: Counts from 1 in the tap's order.
+        chunk: Counts from 1.
+        record: The record as it came; its secrets are replaced.
+        error: Why it failed.
+    """
+    clean = show_record(record)
+    return {
+        "stream": stream,
+        "record_number": record_number,
+        "chunk": chunk,
+        "email": clean.get("email"),
+        "external_id": clean.get("external_id"),
+        "user_id": error.user_id,
+        "error_type": error.error_type,
+        "error_message": _QUOTED.sub(lambda text: redact_text(text[0]), error.message),
+        "retryable": error.retryable,
+        "http_status": error.http_status,
+        "workos_code": error.workos_code,
+        "workos_request_id": error.workos_request_id,
+        "workos_errors": error.workos_errors,
+        "org_id": error.org_id or clean.get("org_id"),
+        "org_external_id": clean.get("org_external_id"),
+        "role_slugs": clean.get("role_slugs"),
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "record": clean,
+    }
+
+
+def encoded(line: dict[str, Any]) -> bytes:
+    """A line as it is written."""
+    return _encoder.encode(line) + b"\n"
+
+
+def record_check(shown: Mapping[str, Any]) -> int:
+    """A number that tells a record, as its line shows it, from others; no ``_sdc_*`` columns."""
+    return int.from_bytes(_digest(dict(shown))[:8])
+
+
+def check_of(record: Mapping[str, Any]) -> int:
+    """The :func:`record_check` that the line of a record would have."""
+    return record_check(_decode_record(_encoder.encode(show_record(record))))
+
+
+def failure_key(line: ErrorLine | None, raw: bytes) -> int:
+    """A number that tells what failed of which record."""
+    if line is None:
+        return hash(raw)
+    return hash((line.stream, record_check(line.record), line.error_type, line.workos_code))
+
+
+def read_errors(path: Path) -> Iterator[ErrorLine]:
+    """The lines of an errors file; a torn last line is left out, a whole one without its end isn't.
+
+    Raises:
+        SettingsError: The file can't be read, or a line isn't one that this target wrote.
+    """
+    number = 0
+    try:
+        with path.open("rb") as file:
+            for line in file:
+                number += 1
+                if line.endswith(b"\n"):
+                    yield _decode_line(line)
+                elif last := decoded(line):  # an editor took the line end away
+                    yield last
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
+    except _NO_LINE as error:
+        flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
+        raise SettingsError(
+            f"{path}, line {number}: no line of an errors file ({flaw}). Expected a file that "
+            "errors_path named, unchanged."
+        ) from None
