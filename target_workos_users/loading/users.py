@@ -150,6 +150,8 @@ class Users:
                 if error.reason not in EXISTS and not error.ambiguous:
                     self.forget(row.email)
                     raise error.as_record_error(ErrorType.USER_CREATE) from error
+                if not (attempted or error.ambiguous):
+                    self.forget(row.email)  # it is somebody else's, whatever the look-up says
                 found = await self._lookup.clashing(row, error)
                 made = Made.ATTEMPTED if error.ambiguous else made
                 if error.ambiguous:
@@ -175,13 +177,12 @@ class Users:
             self.forget(row.email)
             raise _refused(row, found["id"])
         differing = differences(found, row.fields)
-        update = self._updates(task) and made is Made.NO
+        update = self._updates(task)
         body = dict(differing) if update else {}
         if update and self._update_passwords == "always":
             body |= {name: row.fields[name] for name in _SECRETS if name in row.fields}
         sent = bool(body) and await self._update(row, found["id"], body, outcome)
         person = Person(row.email, found["id"], row.fields.get("external_id"), made, current=True)
-        person.settled = True
         unlike = self._ledger.fingerprinter.prints({} if sent else differing)
         for slot, value in task.prints.items():
             if slot == PASSWORD:
@@ -190,7 +191,7 @@ class Users:
                 known = slot not in unlike
             if slot != TOTP:
                 (person.held if known else person.seen)[slot] = value
-        if PASSWORD in person.seen and (update or (made is Made.ATTEMPTED and differing)):
+        if PASSWORD in person.seen and (differing if made is Made.ATTEMPTED else update):
             self._leave_password(outcome)
         is_known = sent or not body
         if is_known:

@@ -65,6 +65,7 @@ class Template:
 def make_template(path: Path) -> Template:
     """Users and organizations that were there before the import, long ago."""
     with running_sandbox(path) as sandbox:
+        call(sandbox, "POST", "/authorization/roles", {"slug": "unwanted", "name": "Unwanted"})
         users = "/user_management/users"
         for chunk in range(CHUNKS):
             home = call(sandbox, "POST", "/organizations", {"name": f"Home {chunk}"})

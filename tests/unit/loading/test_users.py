@@ -327,10 +327,10 @@ async def test_of_a_create_sent_before_a_kill_the_password_is_left_and_counted_i
     run.ledger.attempt("ann@example.com")
     await workos.api.create_user({"email": "ann@example.com", "first_name": "Somebody else"})
     outcome = await workos.run("update", after=run).load(row(first_name="Ann", **hashed()))
-    assert outcome.tallies == [Tally.PASSWORDS_LEFT]
+    assert outcome.tallies == [Tally.USERS_UPDATED, Tally.PASSWORDS_LEFT]
     assert outcome.remarks == ["password_left"]
     (user,) = workos.world.users
-    assert (user["first_name"], user["password_hash"]) == ("Somebody else", None)
+    assert (user["first_name"], user["password_hash"]) == ("Ann", None)
 
 
 @pytest.mark.parametrize("mode", ["keep", "update", "fail"])
