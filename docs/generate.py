@@ -29,7 +29,9 @@ IN_THE_README = (
 
 COMMANDS = {
     "errors": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Group the errors, and say what to do."),
-    "report": ("$TARGET_WORKOS_USERS_SUMMARY_PATH", "Make one HTML page of the last import."),
+    "report": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Make one HTML page of the last import."),
+    "ids": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Print WorkOS's ids of what was loaded, as CSV."),
+    "show": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Tell what became of one person, by email."),
     "sandbox": ("--db $TARGET_WORKOS_USERS_SANDBOX_PATH", "Run a WorkOS of your own."),
 }
 

@@ -1,72 +1,203 @@
-"""The ``workos-users`` command."""
+"""The ``workos-users`` command. What a command needs is imported when it is called."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
-from target_workos_users.exceptions import TargetError
-from target_workos_users.explain import listing_json, listing_lines, read_listing, write_table
-from workos_sandbox.cli import main as sandbox
+from target_workos_users.exceptions import SettingsError, TargetError
+from target_workos_users.files import runs_folder
+from target_workos_users.texts import neutralize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FILE = click.Path(path_type=Path)
+_SANDBOX = "Run a WorkOS of your own: no key, no network."
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group()
+@click.version_option(package_name="target-workos-users", prog_name="workos-users")
 def main() -> None:
-    """Tools for loading users into WorkOS with target-workos-users."""
+    """Tools for loading users into WorkOS with target-workos-users.
 
-
-main.add_command(sandbox)
+    Without a file, a command takes the newest run below the current folder; with the errors file
+    of a job, that job's newest run.
+    """
 
 
 @main.command()
-@click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.argument("path", metavar="[FILE]", required=False, type=_FILE)
+@_JSON
 @click.option(
     "--csv",
     "table",
     metavar="OUT",
-    type=click.Path(path_type=Path),
+    type=_FILE,
     help="Write the failed records, secrets redacted, to a CSV for a spreadsheet.",
 )
-def errors(path: Path, *, as_json: bool, table: Path | None) -> None:
+def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
     """Group the errors of an errors file, and say what to do about each group."""
-    try:
+    from target_workos_users.explain import (  # noqa: PLC0415
+        listing_json,
+        listing_lines,
+        read_listing,
+        write_errors_table,
+    )
+
+    with _said_plainly():
+        path = path or _named("errors_path", None)
         listing = read_listing(path)
-        rows = write_table(path, table) if table else None
-    except TargetError as error:
-        raise click.ClickException(str(error)) from error
+        rows = write_errors_table(path, table) if table else None
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(listing_json(listing)), indent=2))
+        _print_json(listing_json(listing))
     else:
-        click.echo("\n".join(listing_lines(path, listing)))
+        for line in listing_lines(path, listing):
+            click.echo(neutralize(line))
     if table:
         click.echo(f"{rows:,} rows written to {table}", err=True)
 
 
 @main.command()
-@click.argument("summary", type=click.Path(path_type=Path))
-@click.option("--errors", type=click.Path(path_type=Path), help="Default: as the summary says.")
-@click.option("--progress", type=click.Path(path_type=Path), help="Default: beside the summary.")
-@click.option("--state", type=click.Path(path_type=Path), help="A stored state, to show as well.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), help="Default: the summary's name with .html."
-)
+@click.argument("path", metavar="[SUMMARY]", required=False, type=_FILE)
+@click.option("--errors", type=_FILE, help="Default: as the summary says.")
+@click.option("--progress", type=_FILE, help="Default: that of all runs of the import.")
+@click.option("--state", type=_FILE, help="A stored state, to show as well.")
+@click.option("--out", type=_FILE, help="Default: the summary's name with .html.")
 def report(
     *,
-    summary: Path,
+    path: Path | None,
     errors: Path | None,
     progress: Path | None,
     state: Path | None,
     out: Path | None,
 ) -> None:
     """Make one HTML page of an import: SUMMARY is the file that summary_path names."""
-    from target_workos_users.report import Sources, write_report  # noqa: PLC0415 - jinja2
+    from target_workos_users.report import Sources, write_report  # noqa: PLC0415
 
-    out = out or summary.with_suffix(".html")
-    try:
+    with _said_plainly():
+        summary = _summary(path)
+        out = out or summary.with_suffix(".html")
         write_report(Sources(summary, progress, errors, state), out)
-    except TargetError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(f"Report written to {out}")
+
+
+@main.command()
+@click.argument("path", metavar="[LEDGER]", required=False, type=_FILE)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
+@click.option("--csv", "table", metavar="OUT", type=_FILE, help="Write a CSV for a spreadsheet.")
+def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
+    """Print, as CSV, WorkOS's ids of what was loaded: a row for each membership."""
+    import msgspec  # noqa: PLC0415
+
+    from target_workos_users.explain.table import csv_line, write_table  # noqa: PLC0415
+    from target_workos_users.ledger.lookup import Ids, read_ids  # noqa: PLC0415
+
+    header = Ids.__struct_fields__
+    with _said_plainly():
+        path = _ledger(path)
+        found = read_ids(path)
+        if table:
+            rows = write_table(
+                table, header, map(msgspec.structs.astuple, found), kept=header, source=path
+            )
+            click.echo(f"{rows:,} rows written to {table}", err=True)
+        elif as_json:
+            for each in found:
+                click.echo(neutralize(msgspec.json.encode(each).decode()))
+        else:
+            click.echo(csv_line(header), nl=False)
+            for each in found:
+                click.echo(csv_line(msgspec.structs.astuple(each)), nl=False)
+
+
+@main.command()
+@click.argument("where", metavar="[LEDGER] EMAIL", nargs=-1, required=True)
+@_JSON
+def show(where: tuple[str, ...], *, as_json: bool) -> None:
+    """Tell what became of one person: records, ids, errors."""
+    from target_workos_users.explain.people import errors_of, fate_lines  # noqa: PLC0415
+    from target_workos_users.ledger.lookup import Fate, read_fate  # noqa: PLC0415
+
+    if len(where) > 2:  # noqa: PLR2004 - as the usage says
+        raise click.UsageError("Expected the ledger, if not the newest run's, and one email.")
+    *ledger, email = where
+    with _said_plainly():
+        path = _ledger(Path(*ledger) if ledger else None)
+        fate = read_fate(path, email)
+        email = email.strip().lower()
+        failed = errors_of(email, path.with_name(path.name.removesuffix(".ledger")))
+        if not fate and not failed:
+            raise SettingsError(f"{path} knows nothing of {email}.")
+        fate = fate or Fate(email, None, None, None, [])
+    if as_json:
+        messages = [
+            {"stream": line.stream, "record_number": line.record_number}
+            | {"error_type": line.error_type, "error_message": line.error_message}
+            for line in failed
+        ]
+        _print_json({"fate": fate, "errors": messages})
+    else:
+        for line in fate_lines(fate, failed):
+            click.echo(neutralize(line))
+
+
+@main.command(
+    add_help_option=False, context_settings={"ignore_unknown_options": True}, short_help=_SANDBOX
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def sandbox(arguments: tuple[str, ...]) -> None:
+    """Hand on to the sandbox's own command."""
+    from workos_sandbox.cli import main as run_sandbox  # noqa: PLC0415
+
+    run_sandbox.main(list(arguments), prog_name="workos-users sandbox")
+
+
+def _summary(path: Path | None) -> Path:
+    """The summary that is meant, and a word of which one that is if it wasn't named itself."""
+    from target_workos_users.progress.history import newest_summary  # noqa: PLC0415
+
+    if path and (path.suffix == ".json" or not runs_folder(path).is_dir()):
+        return path
+    newest = newest_summary(runs_folder(path) if path else Path())
+    click.echo(f"The newest run: {newest}", err=True)
+    return newest
+
+
+def _ledger(path: Path | None) -> Path:
+    """The ledger that is meant."""
+    if path and not runs_folder(path).is_dir():
+        return path
+    return _named("ledger_path", path)
+
+
+def _named(name: str, job: Path | None) -> Path:
+    """A file that the newest summary names."""
+    from target_workos_users.progress.history import beside_run  # noqa: PLC0415
+    from target_workos_users.progress.summary import read_summary  # noqa: PLC0415
+
+    summary = _summary(job)
+    path = getattr(read_summary(summary), name)
+    if path is None:
+        raise SettingsError(f"The run of {summary} had no {name}.")
+    return beside_run(summary, path)
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    """What is wrong is a line, not a traceback."""
+    try:
+        yield
+    except TargetError as error:
+        raise click.ClickException(neutralize(str(error))) from error
+
+
+def _print_json(value: Any) -> None:
+    import msgspec  # noqa: PLC0415
+
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    click.echo(neutralize(text, keep="\n"))

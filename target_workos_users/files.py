@@ -6,13 +6,21 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
+
+from target_workos_users.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
+RUNS = ".runs"  # suffix of the folder with the files of a job's runs
 _NO_FILE = "it is a symbolic link or a device, not a file"
+
+
+def runs_folder(errors_path: str | Path) -> Path:
+    """Where the runs of the job are that writes this errors file."""
+    return Path(errors_path).with_suffix(RUNS)
 
 
 def private_open(path: Path, flags: int) -> IO[bytes]:
@@ -76,6 +84,40 @@ def private_replace(path: Path, content: Iterable[bytes], *, sync: bool = False)
         with suppress(OSError):
             new.unlink()
         raise
+
+
+def write_output(
+    path: Path, content: Iterable[bytes], *, like: bytes, inputs: Iterable[Path]
+) -> None:
+    """Write what a command was asked for, over an earlier output of its kind at most.
+
+    Args:
+        path: The file.
+        content: All of it, in parts.
+        like: How files of this kind begin.
+        inputs: What the command reads.
+
+    Raises:
+        SettingsError: Something else is there, or it can't be written.
+    """
+    try:
+        if path.exists():
+            if any(each.exists() and path.samefile(each) for each in inputs):
+                raise SettingsError(f"{path} is what is read: give the output another name.")
+            if path.is_file() and not _begins(path, like):
+                raise SettingsError(
+                    f"{path} is there already, and isn't an output of this command: it stays as "
+                    "it is. Give the output another name."
+                )
+        private_replace(path, content)
+    except OSError as error:
+        raise SettingsError(f"{path} can't be written ({error.strerror}).") from None
+
+
+def _begins(path: Path, like: bytes) -> bool:
+    with path.open("rb") as file:
+        start = file.read(len(like))
+    return start in {b"", like}
 
 
 def check_place(path: Path) -> None:

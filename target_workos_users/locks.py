@@ -79,7 +79,7 @@ def lock_outputs(settings: Settings) -> ExitStack:
     paths = {
         "errors_path": settings.errors_path,
         "ledger_path": settings.ledger_path,
-        "summary_path": settings.summary_path,
+        "summary_path": settings.summary_path,  # replaced whole at the end: it needs no lock
     }
     taken: dict[Path, str] = {}
     with ExitStack() as locks:
@@ -88,15 +88,16 @@ def lock_outputs(settings: Settings) -> ExitStack:
                 other = taken.setdefault(Path(value).resolve(), name)
                 if other != name:
                     raise SettingsError(f"{name} and {other} are one file: give each its own.")
-                locks.callback(_lock_output(name, Path(value)).release)
+                if lock := _lock_output(name, Path(value)):
+                    locks.callback(lock.release)
         return locks.pop_all()
 
 
-def _lock_output(name: str, path: Path) -> FileLock:
+def _lock_output(name: str, path: Path) -> FileLock | None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         check_place(path)
-        return FileLock(path.with_name(path.name + ".lock"))
+        return None if name == "summary_path" else FileLock(path.with_name(path.name + ".lock"))
     except InUse as error:
         raise SettingsError(
             f"{name}: {path} is in use by another run (process {error}). Nothing was loaded. "

@@ -86,6 +86,8 @@ def open_importer(
             beside=bool(settings.only_errors_from),
             say=progress.say,
         )
+        if not settings.only_errors_from:
+            progress.belongs_to(outputs.checkpoint.entry.started)
         return Importer(settings, outputs, progress, emit, loop), locks.pop_all()
 
 

@@ -72,7 +72,8 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
     try:
         end = _listen(target, listen)
     except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a secret
-        target.logger.error("%s", describe_fault(error))  # noqa: TRY400 - nor a traceback
+        for line in describe_fault(error):
+            target.logger.error("%s", line)  # noqa: TRY400 - nor a traceback
     finally:
         target.close()
         if end.code > _SIGNALED:
@@ -119,7 +120,7 @@ def _break_off(target: Runnable, after: StopRun | None = None) -> str | None:
     return None
 
 
-def describe_fault(error: BaseException) -> str:
+def describe_fault(error: BaseException) -> list[str]:
     """Where an exception that nobody expected was raised, in several lines for the log.
 
     A traceback with the exceptions' own texts isn't fit for it: Python's texts quote values
@@ -137,7 +138,7 @@ def describe_fault(error: BaseException) -> str:
         frames = traceback.extract_tb(chained.__traceback__)
         lines += (f"    {_shown(f.filename)}:{f.lineno} {f.name}" for f in reversed(frames))
         chained = chained.__cause__ or chained.__context__
-    return "\n".join(lines)
+    return lines
 
 
 def _shown(filename: str) -> str:

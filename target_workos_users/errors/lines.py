@@ -13,6 +13,7 @@ from target_workos_users.exceptions import SettingsError
 from target_workos_users.records import numbers
 from target_workos_users.records.parse import show_record
 from target_workos_users.records.redaction import redact_text
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -97,8 +98,8 @@ def error_line(
 
 
 def encoded(line: dict[str, Any]) -> bytes:
-    """A line as it is written."""
-    return _encoder.encode(line) + b"\n"
+    """A line as it is written: a terminal that shows it is commanded by nothing in it."""
+    return neutralize(_encoder.encode(line).decode()).encode() + b"\n"
 
 
 def record_check(shown: Mapping[str, Any]) -> int:

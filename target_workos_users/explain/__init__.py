@@ -8,7 +8,7 @@ from target_workos_users.explain.listing import (
     listing_lines,
     read_listing,
 )
-from target_workos_users.explain.table import write_table
+from target_workos_users.explain.table import write_errors_table, write_table
 
 __all__ = [
     "Group",
@@ -19,5 +19,6 @@ __all__ = [
     "listing_json",
     "listing_lines",
     "read_listing",
+    "write_errors_table",
     "write_table",
 ]

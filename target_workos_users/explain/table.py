@@ -1,37 +1,37 @@
-"""The records of an errors file as a CSV for a spreadsheet."""
+"""Tables for a spreadsheet, as CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-import os
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from target_workos_users.errors import read_errors
-from target_workos_users.exceptions import SettingsError
-from target_workos_users.files import private_open
+from target_workos_users.files import write_output
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from target_workos_users.errors import ErrorLine
 
 _OWN_COLUMNS = ("stream", "record_number", "error_type", "error_message", "retryable")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = tuple("=+-@＝＋－＠")  # noqa: RUF001 - full-width ones too
+_BOM = b"\xef\xbb\xbf"  # by which a spreadsheet knows that it is UTF-8
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
-def write_table(errors: Path, table: Path) -> int:
+def write_errors_table(errors: Path, table: Path) -> int:
     """Write a row an error: what failed, then the record's columns, secrets redacted.
 
-    The file is read twice: the columns of all records make the header. Mode 0600.
+    The file is read twice: the columns of all records make the header.
 
     Args:
         errors: The errors file.
-        table: The CSV to write. A cell that a spreadsheet would take for a formula begins with
-            an apostrophe.
+        table: The CSV to write.
 
     Returns:
         The number of rows.
@@ -43,29 +43,63 @@ def write_table(errors: Path, table: Path) -> int:
     for line in read_errors(errors):
         columns.update(dict.fromkeys(line.record))
     names = [f"record_{name}" if name in _OWN_COLUMNS else name for name in columns]
-    rows = 0
-    try:
-        with (
-            private_open(table, os.O_WRONLY | os.O_TRUNC) as raw,
-            io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8-sig", newline="") as file,
-        ):
-            writer = csv.writer(file)
-            writer.writerow(map(_cell, (*_OWN_COLUMNS, *names)))
-            for line in read_errors(errors):
-                writer.writerow(_row(line, columns))
-                rows += 1
-    except OSError as error:
-        raise SettingsError(f"{table} can't be written ({error.strerror}).") from None
-    return rows
+    rows = (_row(line, columns) for line in read_errors(errors))
+    return write_table(table, (*_OWN_COLUMNS, *names), rows, kept=_OWN_COLUMNS, source=errors)
 
 
-def _row(line: ErrorLine, columns: dict[str, None]) -> list[str]:
-    own = (getattr(line, name) for name in _OWN_COLUMNS)
-    return [*map(_cell, own), *(_cell(line.record.get(name)) for name in columns)]
+def write_table(
+    table: Path,
+    header: Sequence[str],
+    rows: Iterable[Iterable[Any]],
+    *,
+    kept: Sequence[str],
+    source: Path,
+) -> int:
+    """Write a CSV, mode 0600, over an earlier one of its kind at most.
+
+    Args:
+        table: The CSV to write. A cell that a spreadsheet would take for a formula begins with
+            an apostrophe.
+        header: Names of the columns.
+        rows: Values, as many each.
+        kept: The names by which a table of its kind begins.
+        source: The file that is read.
+
+    Returns:
+        The number of rows.
+
+    Raises:
+        SettingsError: It can't be written, or something else is there.
+    """
+    written = 0
+
+    def content() -> Iterator[bytes]:
+        nonlocal written
+        yield _BOM + csv_line(header).encode()
+        for row in rows:
+            written += 1
+            yield csv_line(row).encode()
+
+    beginning = _BOM + csv_line(kept).rstrip().encode()
+    write_output(table, content(), like=beginning, inputs=[source])
+    return written
+
+
+def csv_line(values: Iterable[Any]) -> str:
+    """A row, with its line end."""
+    line = io.StringIO()
+    csv.writer(line).writerow(map(_cell, values))
+    return line.getvalue()
+
+
+def _row(line: ErrorLine, columns: Iterable[str]) -> Iterator[Any]:
+    yield from (getattr(line, name) for name in _OWN_COLUMNS)
+    yield from map(line.record.get, columns)
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else _encode(value).decode()
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA) else text
+    text = neutralize(value if isinstance(value, str) else _encode(value).decode(), keep="\n")
+    formula = isinstance(value, str) and text.lstrip().startswith(_FORMULA)
+    return f"'{text}" if formula else text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -119,7 +118,7 @@ def read_ids(path: Path) -> Iterator[Ids]:
     Raises:
         SettingsError: It can't be read, or isn't a ledger.
     """
-    with closing(open_for_reading(path)) as database:
+    with open_for_reading(path) as database:
         for row in database.execute(_IDS):
             (
                 stream,
@@ -160,7 +159,7 @@ def read_fate(path: Path, email: str) -> Fate | None:
         SettingsError: It can't be read, or isn't a ledger.
     """
     email = email.strip().lower()
-    with closing(open_for_reading(path)) as database:
+    with open_for_reading(path) as database:
         key = _fingerprinter(database).number(email)
         person = database.execute(
             "SELECT external_id, user_id, made FROM people WHERE key = ?", (key,)

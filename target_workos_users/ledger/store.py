@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import sqlite3
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import check_place, private_open
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _APPLICATION = 0x574F5355  # "WOSU", in the header of the file: https://sqlite.org/fileformat2.html
@@ -81,19 +82,25 @@ def open_database(path: Path | None, say: Callable[[str], None]) -> sqlite3.Conn
         raise _unusable(path, str(error)) from None
 
 
-def open_for_reading(path: Path) -> sqlite3.Connection:
+@contextmanager
+def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
     """Open a ledger to look into it, also while an import writes it.
 
     Raises:
-        SettingsError: It isn't there, or isn't a ledger.
+        SettingsError: It isn't there, isn't a ledger, or is damaged.
     """
+    if not path.is_file():
+        raise SettingsError(f"There is no ledger {path}. Name the file that ledger_path names.")
     try:
-        database = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        if _pragma(database, "application_id") == _APPLICATION:
-            return database
-    except sqlite3.Error as error:
-        raise SettingsError(f"{path} can't be read as a ledger ({error}).") from None
-    raise SettingsError(f"{path} is not a ledger. Expected the file that ledger_path names.")
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            if _pragma(database, "application_id") != _APPLICATION:
+                raise SettingsError(
+                    f"{path} is not a ledger. Expected the file that ledger_path names."
+                )
+            yield database
+    except (sqlite3.Error, ValueError, TypeError) as error:
+        why = error if isinstance(error, sqlite3.Error) else "its content is damaged"
+        raise SettingsError(f"{path} can't be read as a ledger ({why}).") from None
 
 
 def set_aside(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -52,6 +53,7 @@ class Counting:
     Args:
         settings: Of the run.
         started: When it began, with its time zone.
+        progress_path: Where its progress is written.
 
     Attributes:
         summary: What is counted, as it is printed.
@@ -59,11 +61,15 @@ class Counting:
         organizations: How organizations were resolved; the cache's.
     """
 
-    def __init__(self, settings: Settings, started: datetime) -> None:
+    def __init__(self, settings: Settings, started: datetime, progress_path: str = "") -> None:
         self.summary = Summary(
             mode=settings.mode,
             started=started.isoformat(timespec="seconds"),
+            began=started.isoformat(timespec="seconds"),
             errors_path=settings.errors_path,
+            ledger_path=settings.ledger_path,
+            progress_path=progress_path,
+            destination=_destination(settings),
             sandbox_path=settings.sandbox_path,
             requests=Requests(rate_limit=settings.rate_limit),
         )
@@ -161,6 +167,18 @@ class Counting:
             self._sizes[name] += 1
         else:
             self.summary.organizations.others += 1
+
+
+def _destination(settings: Settings) -> str:
+    """Where it loads, for people; nothing of the key but what kind it is."""
+    if settings.sandbox_path:
+        where = f"the sandbox {settings.sandbox_path}"
+    else:
+        kind = re.match(r"sk_(test|live)_", settings.api_key)
+        key = f" with a {kind[1]} key" if kind else ""
+        where = settings.base_url.removeprefix("https://") + key
+    environment = os.environ.get("MELTANO_ENVIRONMENT")
+    return f"{where} (Meltano environment {environment})" if environment else where
 
 
 def _requests(stats: TransportStats, rate_limit: float) -> Requests:

@@ -16,10 +16,11 @@ from singer_sdk import metrics
 from target_workos_users.loading import outcome
 from target_workos_users.progress import wording
 from target_workos_users.progress.counting import Counting
+from target_workos_users.progress.history import PROGRESS, SUMMARY, forget_old_runs, new_run
 from target_workos_users.progress.pace import Pace
 from target_workos_users.progress.summary import Records, write_summary
 from target_workos_users.progress.summary_text import print_table, summary_lines
-from target_workos_users.progress.timeline import ChunkLine, Timeline, path_beside
+from target_workos_users.progress.timeline import ChunkLine, Timeline
 from target_workos_users.progress.totals import Total
 from target_workos_users.records import parse as records
 
@@ -56,7 +57,8 @@ class Progress:
         self._settings = settings
         self._logger = logger
         self._started = datetime.now(UTC)
-        self.counting = Counting(settings, self._started)
+        self._run = new_run(settings.runs_path, self._started)
+        self.counting = Counting(settings, self._started, progress_path=f"{self._run}{PROGRESS}")
         self._total = Total(settings.total_records, settings.streams)
         self._pace = Pace(time.monotonic())
         self._said_at = time.monotonic()
@@ -88,7 +90,7 @@ class Progress:
             resumed: The checkpoint that the run goes on from.
 
         Raises:
-            SettingsError: progress.jsonl can't be written.
+            SettingsError: The progress file can't be written.
         """
         if not self._settings.only_errors_from:
             self._total.start()
@@ -101,14 +103,17 @@ class Progress:
             covered = sum(stream.records for stream in resumed.streams.values())
             if wording.is_complete(resumed) and loaded == covered:
                 self._total.value = total or loaded
-        if self._settings.summary_path:
-            keep = bool(resumed or self._settings.only_errors_from)
-            self._timeline = Timeline(path_beside(self._settings.summary_path), keep=keep)
-        if not self._settings.dry_run and self._on_terminal():
+        self._timeline = Timeline(Path(f"{self._run}{PROGRESS}"))
+        forget_old_runs(self._settings.runs_path)
+        if self._on_terminal():
             from target_workos_users.progress.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
 
             self._bar = LiveBar(self._logger)
             self.tick(0, 0)
+
+    def belongs_to(self, began: str) -> None:
+        """When the import began that this run is a part of, UTC, ISO 8601."""
+        self.counting.summary.began = began
 
     def retry(self, path: str, records: int) -> None:
         """Only the records that an errors file lists are loaded.
@@ -193,7 +198,8 @@ class Progress:
         if self._timeline:
             line = ChunkLine(
                 at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                run=self._started.isoformat(timespec="seconds"),
+                run=self.counting.summary.started,
+                began=self.counting.summary.began,
                 mode=self._settings.mode,
                 chunk=number,
                 unchanged=skipped,
@@ -235,12 +241,13 @@ class Progress:
         unchanged = records.unchanged == records.read > 0 and not summary.requests.sent
         if self._resumed_from and reason == "complete" and unchanged:
             self.say(wording.nothing_to_do(self._chunks, self._resumed_from, datetime.now(UTC)))
-        if path := self._settings.summary_path:
+        for path in filter(None, (f"{self._run}{SUMMARY}", self._settings.summary_path)):
             try:
                 write_summary(summary, Path(path))
             except OSError as failure:
-                why = failure.strerror
-                self._logger.warning("summary_path: %s can't be written (%s).", path, why)
+                self._logger.warning(
+                    "The summary %s can't be written (%s).", path, failure.strerror
+                )
 
     def _on_terminal(self) -> bool:
         return (

@@ -1,7 +1,7 @@
 """The closing summary: what became of the records, and what it took.
 
-It is also a JSON file (``summary_path``); docs/operations.md describes its keys, which are the
-fields of the classes here.
+It is also a JSON file (``summary_path``, and one of the run's own); docs/operations.md describes
+its keys, which are the fields of the classes here.
 """
 
 from __future__ import annotations
@@ -181,6 +181,11 @@ class Summary(msgspec.Struct, kw_only=True):
         ended: UTC, ISO 8601.
         seconds: From start to end.
         errors_path: The errors file of this run.
+        ledger_path: The ledger of this run; None if there is none.
+        progress_path: The file with a line for each chunk of this run.
+        began: When the import began that this run is a part of, UTC, ISO 8601.
+        destination: Where it loaded: the host and the kind of key, or the sandbox; with Meltano's
+            environment.
         sandbox_path: The setting.
         records: What became of the records.
         users: What became of their users.
@@ -201,6 +206,10 @@ class Summary(msgspec.Struct, kw_only=True):
     ended: str = ""
     seconds: float = 0.0
     errors_path: str
+    ledger_path: str | None = None
+    progress_path: str = ""
+    began: str = ""
+    destination: str = ""
     sandbox_path: str | None = None
     records: Records = msgspec.field(default_factory=Records)
     users: Users = msgspec.field(default_factory=Users)

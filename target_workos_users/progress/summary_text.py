@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 from target_workos_users.progress.wording import duration
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +61,7 @@ def print_table(summary: Summary) -> None:
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in _rows(summary):
-        table.add_row(Text(label), Text(text))
+        table.add_row(Text(neutralize(label)), Text(neutralize(text)))
     Console(stderr=True).print(table)
 
 
@@ -97,14 +99,19 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         yield label, f"{failure.count:,} x {failure.reason} ({first}{retry})"
     if more := summary.failures[_SHOWN_FAILURES:]:
         yield "failed", f"{len(more):,} other reasons"
+    to_load = (
+        ". To load into WorkOS: unset sandbox_path and set WORKOS_API_KEY (in this project: "
+        "`meltano --environment=prod run …`)"
+    )
+    yield "loaded into", summary.destination + (to_load if summary.sandbox_path else "")
     if summary.records.failed:
-        yield "errors", f"in {summary.errors_path}"
-    if summary.sandbox_path:
-        text = (
-            f"the sandbox {summary.sandbox_path}. To load into WorkOS: unset sandbox_path and set "
-            "WORKOS_API_KEY (in this project: `meltano --environment=prod run …`)"
-        )
-        yield "loaded into", text
+        yield "errors", f"in {summary.errors_path}: `{_typed('errors', summary.errors_path)}`"
+    yield "more", f"`{_typed('report', summary.errors_path)}`"
+
+
+def _typed(command: str, path: str) -> str:
+    """What to type next."""
+    return f"workos-users {command} {shlex.quote(path)}"
 
 
 def _request_rows(requests: Requests) -> Iterator[tuple[str, str]]:

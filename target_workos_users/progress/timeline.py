@@ -1,9 +1,8 @@
-"""progress.jsonl: a line for each chunk, beside the summary; what the report draws over time."""
+"""A run's progress: a line for each chunk; what the report draws over time."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
@@ -13,6 +12,7 @@ from target_workos_users.files import private_open, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 Mode = Literal["import", "retry"]
 
@@ -23,6 +23,7 @@ class ChunkLine(msgspec.Struct):
     Attributes:
         at: When it was committed, UTC, ISO 8601.
         run: When its run began, UTC, ISO 8601: tells runs apart.
+        began: When the import began that the run is a part of, UTC, ISO 8601.
         mode: ``retry`` under ``only_errors_from``.
         chunk: Its number.
         unchanged: It was loaded by an earlier run, and skipped.
@@ -39,6 +40,7 @@ class ChunkLine(msgspec.Struct):
 
     at: str
     run: str
+    began: str
     mode: Mode
     chunk: int
     unchanged: bool
@@ -53,35 +55,27 @@ class ChunkLine(msgspec.Struct):
     retried: int
 
 
-def path_beside(summary_path: str) -> Path:
-    """Where progress.jsonl is, given the setting ``summary_path``."""
-    return Path(summary_path).with_name("progress.jsonl")
-
-
 class Timeline:
-    """Appends lines to progress.jsonl.
+    """Appends lines to the progress of this run.
 
     A disk that is full later on costs lines, not the import.
 
     Args:
-        path: The file; mode 0600.
-        keep: Whether the run goes on with an import that has lines there; else they go.
+        path: The file, which no other run writes; mode 0600.
 
     Raises:
         SettingsError: The file can't be written.
     """
 
-    def __init__(self, path: Path, *, keep: bool) -> None:
-        # O_APPEND always: a retry may run beside the import, and adds its lines to it.
-        flags = os.O_WRONLY | os.O_APPEND | (0 if keep else os.O_TRUNC)
+    def __init__(self, path: Path) -> None:
         self._file: IO[bytes] | None = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = private_open(path, flags)
+            self._file = private_open(path, os.O_WRONLY | os.O_APPEND)
         except OSError as error:
             raise SettingsError(
-                f"summary_path: {path} can't be written ({error.strerror}). Nothing was loaded. "
-                "Set summary_path to a file in a folder that you may write to."
+                f"errors_path: {path} beside it can't be written ({error.strerror}). Nothing was "
+                "loaded. Set errors_path to a file in a folder that you may write to."
             ) from None
 
     def append(self, line: ChunkLine) -> None:
@@ -101,7 +95,7 @@ class Timeline:
 
 
 def read_timeline(path: Path) -> Iterator[ChunkLine]:
-    """The lines of progress.jsonl; lines torn by a crash are left out.
+    """The lines of a run's progress; lines torn by a crash are left out.
 
     Raises:
         SettingsError: The file can't be read.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
@@ -16,9 +14,10 @@ from target_workos_users.checkpoint.resume import read_state_file
 from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.explain import advice, read_listing
-from target_workos_users.files import private_open, write_all
+from target_workos_users.files import write_output
+from target_workos_users.progress.history import beside_run, progress_files
 from target_workos_users.progress.summary import read_summary
-from target_workos_users.progress.timeline import path_beside, read_timeline
+from target_workos_users.progress.timeline import read_timeline
 from target_workos_users.progress.wording import duration
 from target_workos_users.report.charts import (
     HEIGHT,
@@ -28,11 +27,15 @@ from target_workos_users.report.charts import (
     rate_chart,
     records_chart,
 )
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from target_workos_users.progress.summary import Summary
     from target_workos_users.progress.timeline import ChunkLine
 
+_BEGINNING = b"<!DOCTYPE html>\n<!-- workos-users report -->"
 _WHOLE = ("records", "failed", "users", "memberships", "requests")
 _MOST_GROUPS = 50
 _SLOWEST = 10
@@ -45,7 +48,7 @@ class Sources:
 
     Attributes:
         summary: The JSON that ``summary_path`` named.
-        progress: progress.jsonl; None: the one beside the summary, if it is there.
+        progress: A run's progress; None: that of all runs of the import, as far as it is there.
         errors: The errors file; None: the one that the summary names, if it is there.
         state: A Singer state, or what ``meltano state get`` prints.
     """
@@ -63,12 +66,9 @@ def write_report(sources: Sources, out: Path) -> None:
         SettingsError: A file can't be read or written.
         CheckpointError: The state is damaged.
     """
-    content = render(sources).encode()
-    try:
-        with private_open(out, os.O_WRONLY | os.O_TRUNC) as file:
-            write_all(file, content)
-    except OSError as error:
-        raise SettingsError(f"{out} can't be written ({error.strerror}).") from None
+    page = render(sources).encode()
+    inputs = filter(None, (sources.summary, sources.progress, sources.errors, sources.state))
+    write_output(out, [page], like=_BEGINNING, inputs=inputs)
 
 
 def render(sources: Sources) -> str:
@@ -79,13 +79,14 @@ def render(sources: Sources) -> str:
         CheckpointError: The state is damaged.
     """
     summary = read_summary(sources.summary)
-    progress = sources.progress or _if_there(path_beside(str(sources.summary)))
-    errors = sources.errors or _if_there(Path(summary.errors_path))
-    lines = _lines(progress, summary) if progress else []
+    its_own = beside_run(sources.summary, summary.progress_path)
+    errors = sources.errors or _if_there(beside_run(sources.summary, summary.errors_path))
+    files = [sources.progress] if sources.progress else list(progress_files(its_own.parent))
+    lines = [line for file in files for line in _lines(file, summary)]
     listing = read_listing(errors) if errors else None
     groups = listing.groups.by_count() if listing else []
     loaded = [line for line in lines if not line.unchanged]
-    return _template().render(
+    return _BEGINNING.decode() + _template().render(
         summary=summary,
         took=duration(summary.seconds),
         box=(WIDTH, HEIGHT),
@@ -100,7 +101,7 @@ def render(sources: Sources) -> str:
         largest=summary.organizations.largest[:_LARGEST],
         streams=_streams(sources.state) if sources.state else None,
         made=datetime.now(UTC),
-        files=[path for path in (sources.summary, progress, errors, sources.state) if path],
+        files=[path for path in (sources.summary, errors, sources.state) if path],
     )
 
 
@@ -116,12 +117,8 @@ def _charts(loaded: list[ChunkLine], summary: Summary) -> dict[str, Any]:
 
 
 def _lines(progress: Path, summary: Summary) -> list[ChunkLine]:
-    """The chunks of the import in all its runs; of a retry, those of this run."""
-    return [
-        line
-        for line in read_timeline(progress)
-        if line.mode == summary.mode and (line.mode == "import" or line.run == summary.started)
-    ]
+    """The chunks of a run, if it is a part of the same import."""
+    return [line for line in read_timeline(progress) if line.began == summary.began]
 
 
 def _streams(state: Path) -> dict[str, Any]:
@@ -145,6 +142,7 @@ def _template() -> Template:
     environment = Environment(
         loader=PackageLoader("target_workos_users.report", "."),
         autoescape=True,
+        finalize=lambda value: neutralize(value, "\n") if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -160,6 +160,6 @@ def organization(settings: Settings) -> OrganizationRef | None:
     return None
 
 
-def file_beside(path: str, set_to: str | None, *, suffix: str) -> str | None:
-    """Where a file is that goes with another: as set, beside it, or nowhere if set to ``none``."""
-    return None if set_to == "none" else set_to or f"{path}{suffix}"
+def file_unless_none(set_to: str | None, default: str) -> str | None:
+    """Where a file is: as set, at its usual place, or nowhere if set to ``none``."""
+    return None if set_to == "none" else set_to or default

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.files import runs_folder
 from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
 from target_workos_users.records.rules import RecordRules
 from target_workos_users.settings import resolve
@@ -17,6 +19,8 @@ from target_workos_users.settings.declare import setting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_SUMMARY = "workos-users-summary.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,8 +207,9 @@ class Settings:
     summary_path: str | None = setting(
         th.StringType,
         title="Summary file",
-        description="Where the closing summary is written as JSON, mode 0600; progress.jsonl "
-        "beside it gets a line a chunk. `workos-users report` makes a page of both.",
+        description="Where the closing summary of the latest run is written as JSON, mode 0600. "
+        'Default: workos-users-summary.json beside the errors file; "none" writes it to the '
+        "run history only.",
     )
     abort_error_rate: float = setting(
         th.NumberType(minimum=0, maximum=1),
@@ -248,6 +253,9 @@ class Settings:
     organization: OrganizationRef | None = None
     """The one that the ``org_…`` settings name."""
 
+    runs_path: Path = Path()
+    """The folder for the files of the job's runs: beside the errors file."""
+
     @property
     def record_rules(self) -> RecordRules:
         """What the settings say about reading a record."""
@@ -289,7 +297,11 @@ class Settings:
             settings,
             streams=settings.streams or None,
             organization=resolve.organization(settings),
-            ledger_path=resolve.file_beside(
-                settings.errors_path, settings.ledger_path, suffix=".ledger"
+            ledger_path=resolve.file_unless_none(
+                settings.ledger_path, f"{settings.errors_path}.ledger"
             ),
+            summary_path=resolve.file_unless_none(
+                settings.summary_path, str(Path(settings.errors_path).with_name(_SUMMARY))
+            ),
+            runs_path=runs_folder(settings.errors_path),
         )

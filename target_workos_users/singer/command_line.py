@@ -18,9 +18,12 @@ import target_workos_users.settings.about  # noqa: F401 - singer-sdk finds the f
 from target_workos_users.exceptions import SettingsError, StopRun
 from target_workos_users.settings.checks import describe, with_types
 from target_workos_users.settings.environment import with_environment
+from target_workos_users.texts import NeutralLog
 
 if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
+
+_NEUTRAL = NeutralLog()
 
 
 class CommandLineTarget(Target):
@@ -45,6 +48,7 @@ class CommandLineTarget(Target):
         Raises:
             SettingsError: A setting is missing or wrong.
         """
+        self.logger.addFilter(_NEUTRAL)
         self._environment = os.environ if parse_env_config else {}
         try:
             super().__init__(parse_env_config=parse_env_config, **kwargs)
@@ -113,7 +117,8 @@ class CommandLineTarget(Target):
                 state_file=state,
             )
         except StopRun as error:
-            cls.logger.error("%s", error)  # noqa: TRY400 - the message says it all
+            for line in str(error).splitlines():
+                cls.logger.error("%s", line)  # noqa: TRY400 - the message says it all
             sys.exit(1)
         sys.exit(target.run(file_input))
 

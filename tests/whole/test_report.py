@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import groupby, pairwise
 
 import msgspec
 import pytest
@@ -41,6 +41,7 @@ def line(chunk, *, seconds=40.0, run="r1", mode="import", records=1_000, failed=
     return ChunkLine(
         at="2026-11-24T14:02:00.000+00:00",
         run=run,
+        began="b1" if mode == "import" else run,
         mode=mode,
         chunk=chunk,
         unchanged=unchanged,
@@ -63,6 +64,8 @@ def summary(folder, **changes):
         "ended": "2026-11-24T15:07:00+00:00",
         "seconds": 4_020.0,
         "errors_path": str(folder / "errors.jsonl"),
+        "progress_path": str(folder / "errors.runs" / "20261124T140000.000Z-1.progress.jsonl"),
+        "began": "b1",
         "records": Records(3_000, 2_990, 0, 10),
         "users": Users(created=2_990),
         "memberships": Memberships(created=2_990),
@@ -103,8 +106,11 @@ def report(tmp_path):
 
     def make(*arguments, timeline=(), errors=None, **changes):
         (tmp_path / "summary.json").write_bytes(msgspec.json.encode(summary(tmp_path, **changes)))
-        content = b"".join(msgspec.json.encode(each) + b"\n" for each in timeline)
-        (tmp_path / "progress.jsonl").write_bytes(content)
+        (tmp_path / "errors.runs").mkdir()
+        for number, (_, lines) in enumerate(groupby(timeline, lambda each: each.run)):
+            content = b"".join(msgspec.json.encode(each) + b"\n" for each in lines)
+            name = f"2026112{number}T140000.000Z-1.progress.jsonl"
+            (tmp_path / "errors.runs" / name).write_bytes(content)
         if errors is not None:
             file = ErrorsFile(str(tmp_path / "errors.jsonl"))
             file.open(0, "")
@@ -190,7 +196,7 @@ def test_a_name_that_no_file_can_have_is_no_obstacle_either(report):
 
 def test_without_a_timeline_there_are_no_charts(report):
     page = report()
-    assert "no progress.jsonl" in page.text
+    assert "the files of its runs aren't there" in page.text
     assert not any(tag == "svg" for tag, _ in page.tags)
 
 

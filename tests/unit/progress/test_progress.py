@@ -50,8 +50,18 @@ def said(caplog):
     return lambda: [r.getMessage() for r in caplog.records if r.name == "target-workos-users"]
 
 
-def make_progress(**config):
-    return Progress(make_settings(**config), logging.getLogger("target-workos-users"))
+@pytest.fixture
+def make_progress(tmp_path):
+    made = []
+
+    def make(**config):
+        settings = make_settings(errors_path=str(tmp_path / "errors.jsonl"), **config)
+        made.append(Progress(settings, logging.getLogger("target-workos-users")))
+        return made[-1]
+
+    yield make
+    for progress in made:
+        progress.end()
 
 
 def commit(progress, number, size, *, failed=0, skipped=False, known=False):
@@ -68,7 +78,7 @@ def commit(progress, number, size, *, failed=0, skipped=False, known=False):
     progress.chunk("users", number, skipped=skipped)
 
 
-def test_a_line_after_each_chunk_is_what_the_issue_shows(clock, said):
+def test_a_line_after_each_chunk_is_what_the_issue_shows(clock, said, make_progress):
     progress = make_progress(total_records=100_000)
     progress.begin()
     for number in range(1, 17):
@@ -80,7 +90,7 @@ def test_a_line_after_each_chunk_is_what_the_issue_shows(clock, said):
     )
 
 
-def test_skipped_chunks_are_told_every_ten_seconds_only(clock, said):
+def test_skipped_chunks_are_told_every_ten_seconds_only(clock, said, make_progress):
     progress = make_progress()
     progress.begin()
     for number in range(1, 101):
@@ -93,7 +103,7 @@ def test_skipped_chunks_are_told_every_ten_seconds_only(clock, said):
     ]
 
 
-def test_a_long_chunk_says_something_every_thirty_seconds(clock, said):
+def test_a_long_chunk_says_something_every_thirty_seconds(clock, said, make_progress):
     progress = make_progress(total_records=2_000)
     progress.begin()
     for _ in range(140):
@@ -106,14 +116,14 @@ def test_a_long_chunk_says_something_every_thirty_seconds(clock, said):
     assert said() == [line, line]
 
 
-def test_waiting_for_the_tap_is_said_too(clock, said):
+def test_waiting_for_the_tap_is_said_too(clock, said, make_progress):
     progress = make_progress()
     clock.now += 31
     progress.tick(0, 0)
     assert "waiting for the tap" in said()[-1]
 
 
-def test_a_chunk_that_the_ledger_knew_does_not_spoil_the_eta(clock, said):
+def test_a_chunk_that_the_ledger_knew_does_not_spoil_the_eta(clock, said, make_progress):
     progress = make_progress(total_records=10_000)
     progress.begin()
     clock.now += 40
@@ -131,7 +141,7 @@ def stored(records, *, complete):
     )
 
 
-def test_the_total_may_come_from_an_earlier_complete_run(clock, said):
+def test_the_total_may_come_from_an_earlier_complete_run(clock, said, make_progress):
     progress = make_progress()
     progress.begin(stored(4_000, complete=True))
     clock.now += 20
@@ -139,7 +149,7 @@ def test_the_total_may_come_from_an_earlier_complete_run(clock, said):
     assert said()[-1].startswith("Progress: 1/4 chunks (25%)")
 
 
-def test_a_checkpoint_that_counts_only_from_a_bookmark_gives_no_total(clock, said):
+def test_a_checkpoint_that_counts_only_from_a_bookmark_gives_no_total(clock, said, make_progress):
     progress = make_progress()
     progress.begin(stored(90_000, complete=True))
     clock.now += 20
@@ -147,7 +157,7 @@ def test_a_checkpoint_that_counts_only_from_a_bookmark_gives_no_total(clock, sai
     assert said()[-1].startswith("Progress: 1 chunks")
 
 
-def test_a_total_that_is_too_small_is_not_believed(clock, said):
+def test_a_total_that_is_too_small_is_not_believed(clock, said, make_progress):
     progress = make_progress(total_records=1_500)
     progress.begin()
     clock.now += 20
@@ -155,7 +165,7 @@ def test_a_total_that_is_too_small_is_not_believed(clock, said):
     assert said()[-1].startswith("Progress: 1 chunks · 2,000 records")
 
 
-def test_above_level_info_nothing_is_told(caplog):
+def test_above_level_info_nothing_is_told(caplog, make_progress):
     caplog.set_level(logging.WARNING, "target-workos-users")
     progress = make_progress()
     progress.begin(stored(4_000, complete=True))

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.progress.history import progress_files
 from target_workos_users.progress.summary import Summary, read_summary, write_summary
-from target_workos_users.progress.timeline import ChunkLine, Timeline, path_beside, read_timeline
+from target_workos_users.progress.timeline import ChunkLine, Timeline, read_timeline
 from tests.support.whole_target import (
     COMMAND,
     FAST,
@@ -58,7 +59,7 @@ def import_(tmp_path, monkeypatch):
 
 
 def lines():
-    return list(read_timeline(Path("out/progress.jsonl")))
+    return [line for path in progress_files(Path("errors.runs")) for line in read_timeline(path)]
 
 
 def test_the_numbers_reconcile_with_workos_the_errors_file_and_each_other(import_, tmp_path):
@@ -113,7 +114,7 @@ def test_refused_retried_and_lost_requests_are_counted(import_):
     assert requests.writes_per_second > 0
 
 
-def test_a_resume_adds_lines_and_a_fresh_import_begins_anew(import_):
+def test_each_run_has_files_of_its_own(import_):
     run, _ = import_
     rows = [{"email": f"u{n}@example.com"} for n in range(60)]
     done, _ = run(rows)
@@ -122,7 +123,8 @@ def test_a_resume_adds_lines_and_a_fresh_import_begins_anew(import_):
     assert (summary.records.unchanged, summary.requests.sent) == (60, 0)
     assert [line.unchanged for line in lines()] == [False] * 3 + [True] * 3
     run(rows)
-    assert len(lines()) == 3
+    assert len(lines()) == 9
+    assert len(list(progress_files(Path("errors.runs")))) == 3
 
 
 def test_a_second_run_tries_what_failed_again_and_counts_it_again(import_):
@@ -180,14 +182,14 @@ def test_a_signal_leaves_a_summary_that_reconciles(tmp_path, number, code):
     assert 20 <= summary.records.read == summary.records.loaded < 400
     assert summary.records.unfinished > 0
     assert len(stored) >= min(summary.users.created, 100)
-    told = list(read_timeline(tmp_path / "progress.jsonl"))
+    told = list(read_timeline(tmp_path / summary.progress_path))
     assert sum(line.records for line in told) == summary.records.read
 
 
 def test_the_files_are_private(import_, tmp_path):
     import_[0]()
-    for name in ("summary.json", "progress.jsonl"):
-        assert (tmp_path / "out" / name).stat().st_mode & 0o777 == 0o600
+    files = [tmp_path / "out" / "summary.json", *(tmp_path / "errors.runs").iterdir()]
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600] * 3
 
 
 def test_a_place_that_cannot_be_written_stops_the_run_before_anything_is_loaded(import_, tmp_path):
@@ -218,9 +220,9 @@ def test_a_file_that_is_no_summary_is_refused(tmp_path, content):
 
 
 def test_a_line_torn_by_a_crash_is_left_out(tmp_path):
-    path = path_beside(str(tmp_path / "summary.json"))
-    timeline = Timeline(path, keep=False)
-    line = ChunkLine("a", "r", "import", 1, False, 10, 0, 10, 10, 1.5, 20, 20, 0, 0)
+    path = tmp_path / "r.progress.jsonl"
+    timeline = Timeline(path)
+    line = ChunkLine("a", "r", "b", "import", 1, False, 10, 0, 10, 10, 1.5, 20, 20, 0, 0)
     timeline.append(line)
     timeline.close()
     with path.open("ab") as file:
