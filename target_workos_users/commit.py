@@ -204,6 +204,8 @@ class Committer:
                 chunk=number,
                 record=record.content,
                 error=error,
+                fingerprint=f"{self._outputs.ledger.identity(part.stream, record.digest):x}",
+                shown_columns=self._settings.shown_columns,
             )
             for part, records in parts
             for record in records

@@ -6,23 +6,20 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.spans import Spans
-from target_workos_users.errors import check_of, record_check
 from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.task import identity_of, make_task
-from target_workos_users.records.parse import identity, is_deleted, parse_record
+from target_workos_users.records.columns import is_deleted
+from target_workos_users.records.parse import identity, parse_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.errors import ErrorLine
     from target_workos_users.exceptions import ErrorType
     from target_workos_users.loading.task import Task
     from target_workos_users.progress.progress import Progress
-    from target_workos_users.records.parse import OrganizationRef
     from target_workos_users.settings.settings import Settings
 
 
@@ -77,7 +74,11 @@ class Preparation:
         if stream is None or not stream.incremental:
             return stream is not None  # the whole of it was read
         who = identity(line.record, self._settings.organization)
-        number = self._identity(line.stream, who, lambda: record_check(line.record))
+        if who is None and line.fingerprint is None:
+            return False
+        number = (
+            identity_of(self._ledger, line.stream, *who) if who else int(line.fingerprint or "", 16)
+        )
         return self._ledger.past(number).has_come
 
     def _remember(
@@ -85,19 +86,16 @@ class Preparation:
     ) -> None:
         """Note that a record was looked at."""
         who = identity(record.content, self._settings.organization)
+        number = (
+            identity_of(self._ledger, stream, *who)
+            if who
+            else self._ledger.identity(stream, record.digest)
+        )
         self._ledger.settle(
-            self._identity(stream, who, lambda: check_of(record.content)),
+            number,
             Version(record.digest, record.number),
             stream=stream,
             chunk=chunk.number,
             email=who and who[0],
             error=error,
         )
-
-    def _identity(
-        self, stream: str, who: tuple[str, OrganizationRef | None] | None, check: Callable[[], int]
-    ) -> int:
-        """The number under which the ledger knows a record, even one that doesn't say whose."""
-        if who is None:
-            return self._ledger.identity(stream, check())
-        return identity_of(self._ledger, stream, *who)

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from target_workos_users.records.parse import is_deleted
+from target_workos_users.records.columns import is_deleted
 
 _canonical = msgspec.json.Encoder(order="sorted", decimal_format="number", enc_hook=str)
 

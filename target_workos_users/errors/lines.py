@@ -11,12 +11,13 @@ import msgspec
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records import numbers
-from target_workos_users.records.parse import show_record
+from target_workos_users.records.columns import KNOWN_COLUMNS, by_column
 from target_workos_users.records.redaction import redact_text
+from target_workos_users.records.shown import show_record
 from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from pathlib import Path
 
     from target_workos_users.exceptions import RecordError
@@ -33,6 +34,7 @@ class ErrorLine(msgspec.Struct):
 
     Attributes:
         record: The redacted record.
+        fingerprint: Stands for the whole record.
     """
 
     stream: str
@@ -42,6 +44,7 @@ class ErrorLine(msgspec.Struct):
     retryable: bool = False
     http_status: int | None = None
     workos_code: str | None = None
+    fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}$")] | None = None
     record: dict[str, Any] = {}
 
 
@@ -64,6 +67,8 @@ def error_line(
     chunk: int,
     record: Mapping[str, Any],
     error: RecordError,
+    fingerprint: str | None = None,
+    shown_columns: Collection[str] = (),
 ) -> dict[str, Any]:
     """One line of errors.jsonl.
 
@@ -73,8 +78,11 @@ def error_line(
         chunk: Counts from 1.
         record: The record as it came; its secrets are replaced.
         error: Why it failed.
+        fingerprint: Stands for the record, secrets and all, under the ledger's key.
+        shown_columns: The setting.
     """
-    clean = show_record(record)
+    shown = show_record(record, shown_columns)
+    clean = by_column(shown)
     return {
         "stream": stream,
         "record_number": record_number,
@@ -91,9 +99,10 @@ def error_line(
         "workos_errors": error.workos_errors,
         "org_id": error.org_id or clean.get("org_id"),
         "org_external_id": clean.get("org_external_id"),
-        "role_slugs": clean.get("role_slugs"),
+        "role_slugs": clean.get("role_slugs") or clean.get("role_slug"),
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "record": clean,
+        "fingerprint": fingerprint,
+        "record": shown,
     }
 
 
@@ -103,8 +112,16 @@ def encoded(line: dict[str, Any]) -> bytes:
 
 
 def record_check(shown: Mapping[str, Any]) -> int:
-    """A number that tells a record, as its line shows it, from others; no ``_sdc_*`` columns."""
-    return int.from_bytes(_digest(dict(shown))[:8])
+    """A number that tells a record, as its line shows it, from others, by its known columns.
+
+    What is shown of the other columns and of ``metadata`` is up to ``shown_columns``.
+    """
+    known = {
+        name: value
+        for name, value in by_column(shown).items()
+        if name == "_sdc_error" or (name in KNOWN_COLUMNS and name != "metadata")
+    }
+    return int.from_bytes(_digest(known)[:8])
 
 
 def check_of(record: Mapping[str, Any]) -> int:
@@ -116,7 +133,8 @@ def failure_key(line: ErrorLine | None, raw: bytes) -> int:
     """A number that tells what failed of which record."""
     if line is None:
         return hash(raw)
-    return hash((line.stream, record_check(line.record), line.error_type, line.workos_code))
+    which = line.fingerprint or record_check(line.record)
+    return hash((line.stream, which, line.error_type, line.workos_code))
 
 
 def read_errors(path: Path) -> Iterator[ErrorLine]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from target_workos_users.errors import read_errors
+from target_workos_users.records.columns import by_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,11 @@ def errors_of(email: str, errors: Path) -> list[ErrorLine]:
     if not errors.is_file():
         return []
     lines = read_errors(errors)
-    return [line for line in lines if str(line.record.get("email")).strip().lower() == email]
+    return [line for line in lines if _email(line) == email]
+
+
+def _email(line: ErrorLine) -> str:
+    return str(by_column(line.record).get("email")).strip().lower()
 
 
 def fate_lines(fate: Fate, errors: Sequence[ErrorLine]) -> Iterator[str]:

@@ -11,7 +11,8 @@ from target_workos_users.exceptions import RecordError
 from target_workos_users.explain import Groups
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
-from target_workos_users.records.parse import is_deleted, parse_record
+from target_workos_users.records.columns import is_deleted
+from target_workos_users.records.parse import parse_record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from target_workos_users.settings.settings import Settings
 
 _MOST_ROLES = 1_000
+_DOCS_KEYS = 10
+_DOCS_EXTERNAL_ID = 64
 _SECONDS_OF_SILENCE = 30
 _RECORDS_BETWEEN_LOOKS = 10_000
 
@@ -85,6 +88,7 @@ class Plan:
         roles: Records by role slug, at most a thousand slugs.
         with_several_roles: Records with more than one role.
         without_organization: Records with none.
+        beyond_docs: Records that the specification allows and WorkOS's published docs don't.
         remarks: Records by remark, see ``records.parse.REMARKS``.
     """
 
@@ -96,7 +100,7 @@ class Plan:
         self.organizations = {"id": Distinct(), "name": Distinct(), "external id": Distinct()}
         self.roles: Counter[str] = Counter()
         self.with_several_roles = 0
-        self.without_organization = 0
+        self.without_organization = self.beyond_docs = 0
         self.remarks: Counter[str] = Counter()
         self._settings = settings
         self._progress = progress
@@ -164,6 +168,7 @@ class Plan:
     def _count(self, row: UserRow) -> None:
         self.users.add(row.email)
         self.remarks.update(row.remarks)
+        self.beyond_docs += _is_beyond_docs(row)
         if row.totp:
             self.factors.add(row.email)
         if row.organization is None:
@@ -206,3 +211,17 @@ class Plan:
             self._told = True
             for line in plan_lines(self, self._settings, scope, self._records()):
                 self._progress.say(line)
+
+
+def _is_beyond_docs(row: UserRow) -> bool:
+    """Whether WorkOS's docs don't allow it (metadata; external-ids): older than the OpenAPI spec.
+
+    They have 10 keys of metadata, ASCII in them, and 64 characters of external id.
+    """
+    metadata = row.fields.get("metadata", {})
+    ids = (row.fields.get("external_id"), row.organization and row.organization.external_id)
+    return (
+        len(metadata) > _DOCS_KEYS
+        or not all(map(str.isascii, (*metadata, *metadata.values())))
+        or any(each and len(each) > _DOCS_EXTERNAL_ID for each in ids)
+    )

@@ -95,6 +95,12 @@ def _reasons(plan: Plan, reasons: Groups, what: str) -> Iterator[str]:
 def _warnings(plan: Plan) -> Iterator[str]:
     for kind, number in plan.remarks.most_common():
         yield f"  Mind: {REMARKS[kind]} ({number:,} records)"
+    if plan.beyond_docs:
+        yield (
+            f"  Mind: {plan.beyond_docs:,} records have more than 10 keys of metadata, metadata "
+            "outside ASCII, or an external id of more than 64 characters: WorkOS's specification "
+            "allows that, its published docs don't; try one such record first"
+        )
     if plan.with_several_roles:
         yield (
             f"  Mind: {plan.with_several_roles:,} records have several roles; unless multiple "

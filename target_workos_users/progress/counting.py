@@ -12,7 +12,7 @@ from target_workos_users.explain import Groups, fold
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.progress.summary import Failure, Kind, Requests, Summary
-from target_workos_users.records.parse import is_deleted
+from target_workos_users.records.columns import is_deleted
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:

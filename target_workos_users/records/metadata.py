@@ -31,7 +31,7 @@ def metadata(record: Mapping[str, Any]) -> dict[str, str] | None:
     value = record.get("metadata")
     if isinstance(value, str):
         value = _parse(value.strip())
-    if value is None:
+    if value is None or value == []:  # PHP's empty object
         return None
     if not isinstance(value, Mapping):
         raise invalid("metadata", f"{kind(value)}; expected an object or its JSON text")
@@ -41,6 +41,8 @@ def metadata(record: Mapping[str, Any]) -> dict[str, str] | None:
             continue
         if len(result) == MAX_KEYS:
             raise invalid("metadata", f"more than {MAX_KEYS} keys, WorkOS's limit")
+        if not key:
+            raise invalid("metadata", "has an empty key; WorkOS takes none: name it or remove it")
         item_text = item if type(item) is str else _as_json(key, item)
         if len(key) > MAX_KEY or "\0" in key or not key.isascii():
             check_text(f"{_name(key)}, the key itself", key, MAX_KEY)
@@ -51,7 +53,7 @@ def metadata(record: Mapping[str, Any]) -> dict[str, str] | None:
 
 
 def _parse(text: str) -> dict[str, Any] | None:
-    if text in {"", "null"}:
+    if text in {"", "null", "[]"}:
         return None
     try:
         return _decoder.decode(text)

@@ -5,16 +5,16 @@ Columns are named as WorkOS's own migration tools name them; docs/records.md des
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records import values
+from target_workos_users.records.columns import WHERE, by_column
 from target_workos_users.records.metadata import metadata
 from target_workos_users.records.passwords import password_fields
-from target_workos_users.records.redaction import REDACTED, SECRET_COLUMNS, redact, redact_text
+from target_workos_users.records.redaction import REDACTED, redact_text
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 from target_workos_users.records.totp import Totp, totp
 from target_workos_users.records.values import invalid
@@ -22,45 +22,7 @@ from target_workos_users.records.values import invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "KNOWN_COLUMNS",
-    "REMARKS",
-    "OrganizationRef",
-    "Totp",
-    "UserRow",
-    "is_deleted",
-    "parse_record",
-    "show_record",
-]
-
-INTACT = "_sdc_intact"
-"""Beside an ``_sdc_error`` of this target's own: each value stands under its own name."""
-
-WHERE = "_sdc_where"
-"""Beside it: which line of the input the record was."""
-
-DELETED_AT = ("_sdc_deleted_at", "_sdc_lsn_deleted_at")
-"""Set by taps that read a database's log, in a record that was deleted there."""
-
-_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
-
-KNOWN_COLUMNS = SECRET_COLUMNS | {
-    "email",
-    "first_name",
-    "last_name",
-    "name",
-    "email_verified",
-    "external_id",
-    "metadata",
-    "password_hash_type",
-    "password_salt_position",
-    "org_id",
-    "org_external_id",
-    "org_name",
-    "role_slugs",
-    "totp_issuer",
-    "totp_user",
-}
+__all__ = ["REMARKS", "OrganizationRef", "Totp", "UserRow", "parse_record"]
 
 REMARKS: Mapping[str, str] = MappingProxyType(
     {
@@ -82,13 +44,13 @@ REMARKS: Mapping[str, str] = MappingProxyType(
         "totp_user; the columns win",
         "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
         "they are loaded without a TOTP factor",
+        "characters_lost": "texts have U+FFFD, which stands where a character was lost in a wrong "
+        "encoding; they are loaded as they are",
         "organization_overridden": "records name another organization than the org_* settings; "
         "the settings win",
     }
 )
 """What a remark of a row means: the text to warn with, once a run."""
-
-MAX_COLUMNS = 100  # unknown ones of a record that are shown in errors.jsonl
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,45 +85,13 @@ class UserRow:
     """
 
     email: str
-    fields: dict[str, Any]
+    fields: dict[str, Any] = field(repr=False)
     organization: OrganizationRef | None
     role_slugs: tuple[str, ...]
-    totp: Totp | None
+    totp: Totp | None = field(repr=False)
     remarks: tuple[str, ...]
     skipped_hash: str | None = None
     status: Literal["active", "inactive"] | None = None
-
-
-def show_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record fit for errors.jsonl: redacted, with at most 100 unknown columns.
-
-    Of a row that the tap couldn't read whole nothing is shown but an address: a field too many or
-    too few puts the password under another column's name. And of a file without a header no
-    column: their names are its first user's data.
-    """
-    if record.get("_sdc_error") and not record.get(INTACT):
-        record = {
-            name: value if name.startswith("_sdc_") or _is_address(name, value) else REDACTED
-            for name, value in record.items()
-            if value not in (None, "")
-        }
-    own = {*KNOWN_COLUMNS, "_sdc_error", INTACT, WHERE}
-    unknown = [name for name in record if name not in own]
-    kept = 0 if any("@" in name for name in unknown) else MAX_COLUMNS
-    left_out = {INTACT, WHERE, *unknown[kept:]}
-    shown = redact({name: value for name, value in record.items() if name not in left_out})
-    if more := unknown[kept:]:
-        shown["_sdc_left_out"] = f"{len(more):,} more columns"
-    return shown
-
-
-def _is_address(name: str, value: Any) -> bool:
-    return name == "email" and isinstance(value, str) and _ADDRESS.fullmatch(value) is not None
-
-
-def is_deleted(record: Mapping[str, Any]) -> bool:
-    """Whether a record was deleted at the source; unknown of one that can't be read whole."""
-    return any(record.get(column) for column in DELETED_AT) and not record.get("_sdc_error")
 
 
 def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) -> UserRow:
@@ -185,9 +115,33 @@ def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) 
             shown = "_sdc_error: the tap couldn't read this record; its text may hold a secret"
         where = f"{record[WHERE]}: " if WHERE in record else ""
         raise RecordError(ErrorType.INVALID_RECORD, f"{where}{shown}")
-    remarks: list[str] = []
-    email = values.email(record)
-    fields: dict[str, Any] = {"email": email}
+    record, remarks = by_column(record), list[str]()
+    fields = _fields(record)
+    password, skipped_hash = password_fields(record, rules, remarks)
+    fields.update(password)
+    factor = totp(record, rules, remarks)
+    organization = _organization(record, rules.default_organization, remarks)
+    role_slugs, status = values.role_slugs(record), values.status(record)
+    if organization is None:
+        _check_needless(role_slugs, status)
+    name = organization and organization.name
+    if any("\ufffd" in str(value) for value in (name, *fields.values())):
+        remarks.append("characters_lost")
+    return UserRow(
+        fields["email"],
+        fields,
+        organization,
+        role_slugs,
+        factor,
+        tuple(remarks),
+        skipped_hash=skipped_hash,
+        status=status,
+    )
+
+
+def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a record says of its user, without a password."""
+    fields: dict[str, Any] = {"email": values.email(record)}
     for column in ("first_name", "last_name", "name"):
         if text := values.text(record, column):
             fields[column] = text
@@ -197,18 +151,28 @@ def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) 
         fields["external_id"] = external_id
     if texts := metadata(record):
         fields["metadata"] = texts
-    password, skipped_hash = password_fields(record, rules, remarks)
-    fields.update(password)
-    factor = totp(record, rules, remarks)
-    organization = _organization(record, rules.default_organization, remarks)
-    role_slugs = values.role_slugs(record)
-    if role_slugs and organization is None:
+    if address := values.ip_address(record):
+        fields["ip_address"] = address
+    if agent := values.text(record, "user_agent"):
+        fields["user_agent"] = agent
+    return fields
+
+
+def _check_needless(role_slugs: tuple[str, ...], status: str | None) -> None:
+    """Refuse what is said of a membership, where there is none."""
+    way_out = "fill in org_id or org_external_id, set one for all records, or"
+    if role_slugs:
         raise invalid(
             "role_slugs",
-            "roles belong to a membership, but there is no organization; fill in org_id or "
-            "org_external_id, set one for all records, or empty role_slugs",
+            "roles belong to a membership, but there is no organization; "
+            f"{way_out} empty role_slugs",
         )
-    return UserRow(email, fields, organization, role_slugs, factor, tuple(remarks), skipped_hash)
+    if status == "inactive":
+        raise invalid(
+            "status",
+            "inactive belongs to a membership, but there is no organization, so that the user "
+            f"could sign in; {way_out} leave the row out",
+        )
 
 
 def identity(
@@ -220,6 +184,7 @@ def identity(
         record: As for :func:`parse_record`; it may be invalid, or a redacted one.
         default_organization: The ``org_*`` settings.
     """
+    record = by_column(record)
     try:
         return values.email(record), _organization(record, default_organization, [])
     except RecordError:

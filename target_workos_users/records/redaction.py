@@ -13,7 +13,6 @@ import msgspec
 from target_workos_users.records import numbers
 from target_workos_users.records.hashes import HASH_SIGN
 
-SECRET_COLUMNS = frozenset({"password", "password_hash", "totp_secret"})
 REDACTED = "[redacted]"
 
 MAX_VALUE = 4_096  # characters; a longer value is shortened

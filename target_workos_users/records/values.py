@@ -7,11 +7,12 @@ the line in errors.jsonl shows the (redacted) record anyway.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -26,6 +27,7 @@ MAX_ROLES = 100  # no documented limit
 _NOT_IN_EMAIL = r"""\s@<>()\[\],;:"\\"""
 _LABEL = rf"[^.{_NOT_IN_EMAIL}]+"
 _EMAIL = re.compile(rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(?:\.{_LABEL})*")
+_EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _ROLE_SLUG = re.compile(r"[a-z0-9_-]{1,48}")
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "0", "0.0"), False
@@ -107,6 +109,19 @@ def check_external_id(column: str, value: str) -> None:
     check_text(column, value, MAX_EXTERNAL_ID)
     if not value.isascii():
         raise invalid(column, "has characters outside ASCII; WorkOS takes ASCII only")
+    if _EXPONENT.fullmatch(value):
+        raise invalid(
+            column,
+            "a number with an exponent, as spreadsheets write long numbers: digits of it are lost. "
+            "Export it from the source itself, not through a spreadsheet, or format the column as "
+            "text there before the file is opened",
+        )
+    if value.startswith("="):
+        raise invalid(
+            column,
+            'a formula of a spreadsheet, such as ="00123"; write the text alone, without = and '
+            "quotes",
+        )
     if value in {".", ".."}:  # URL parsers drop such a path segment; measured, workos 10.8.0
         raise invalid(column, "is '.' or '..', which can't be looked up in WorkOS; use another id")
 
@@ -126,10 +141,29 @@ def email(record: Mapping[str, Any]) -> str:
         )
     if not isinstance(value, str):
         raise invalid("email", f"{kind(value)}; expected an email address")
-    address = value.strip().lower()
+    written = value.strip()
+    address = written.lower()
     if len(address) > MAX_EMAIL or not address.isprintable() or not _EMAIL.fullmatch(address):
         raise invalid("email", _email_problem(address))
+    if not written.isascii():
+        _check_letters(written)
     return address
+
+
+def _check_letters(written: str) -> None:
+    """Refuse what isn't the address that it looks like."""
+    if "\ufffd" in written:
+        raise invalid(
+            "email",
+            "has U+FFFD, which stands where a character was lost; "
+            "read the source in its own encoding",
+        )
+    if any(letter.lower().isascii() for letter in written if not letter.isascii()):
+        raise invalid(
+            "email",
+            "has a letter outside ASCII that is an ASCII letter in lower case, such as the Kelvin "
+            "sign: it would become somebody else's address; correct it at the source",
+        )
 
 
 def _email_problem(address: str) -> str:
@@ -158,13 +192,47 @@ def boolean(record: Mapping[str, Any], column: str) -> bool | None:
     return truth
 
 
-def role_slugs(record: Mapping[str, Any]) -> tuple[str, ...]:
-    """The roles of the membership, in order, each once.
+def ip_address(record: Mapping[str, Any]) -> str | None:
+    """The user's address in the internet."""
+    value = text(record, "ip_address")
+    if value is not None:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise invalid("ip_address", "expected one IPv4 or IPv6 address") from None
+    return value
 
-    Takes a list, its JSON text, or a comma-separated text. A slug has up to 48 lower-case
+
+def status(record: Mapping[str, Any]) -> Literal["active", "inactive"] | None:
+    """The status of the membership; None if the record doesn't say."""
+    value = text(record, "status")
+    match value and value.lower():
+        case None:
+            return None
+        case "active":
+            return "active"
+        case "inactive":
+            return "inactive"
+        case "pending":
+            raise invalid(
+                "status",
+                "pending; only an invitation makes such a membership, and an import sends none. "
+                "Leave the row out and invite the user, or make it active or inactive",
+            )
+    raise invalid("status", f"{kind(value)} that is neither active nor inactive")
+
+
+def role_slugs(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """The roles of the membership, in order, each once: ``role_slugs``, then ``role_slug``.
+
+    Either takes a list, its JSON text, or a comma-separated text. A slug has up to 48 lower-case
     letters, digits, hyphens and underscores (WorkOS OpenAPI spec).
     """
-    column = "role_slugs"
+    slugs = (*_slugs(record, "role_slugs"), *_slugs(record, "role_slug"))
+    return tuple(dict.fromkeys(slugs))
+
+
+def _slugs(record: Mapping[str, Any], column: str) -> tuple[str, ...]:
     value = record.get(column)
     if isinstance(value, str):
         value = _split_slugs(column, value)

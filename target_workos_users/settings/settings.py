@@ -168,6 +168,14 @@ class Settings:
         title="Errors file",
         description="Where the records that failed are written, a JSON line each, mode 0600.",
     )
+    shown_columns: frozenset[str] = setting(
+        th.ArrayType(th.StringType),
+        default=[],
+        title="Shown columns",
+        description="Columns whose values the errors file shows besides those that are known, "
+        "such as your own id of a row; also metadata. Secrets in them are replaced as far as "
+        "their form tells.",
+    )
     ledger_path: str | None = setting(
         th.StringType,
         title="Ledger",

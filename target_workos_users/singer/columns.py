@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.records.parse import KNOWN_COLUMNS
+from target_workos_users.records.columns import KNOWN_COLUMNS, renames
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
@@ -43,8 +43,16 @@ class UnknownColumns:
         """A record came, of a stream with this schema."""
         if self._warnings >= _MOST_WARNINGS or not record.keys() - self._known:
             return
-        unknown = (record.keys() | schema["properties"].keys()) - self._known
+        columns = record.keys() | schema["properties"].keys()
+        unknown = columns - self._known
         self._known |= unknown
+        if taken := {name: column for name, column in renames(columns).items() if name in unknown}:
+            unknown -= taken.keys()
+            self._warn(
+                f"Stream {self._stream!r} has columns that are taken for known ones: "
+                + ", ".join(f"{name} for {column}" for name, column in sorted(taken.items()))
+                + "."
+            )
         if not (names := sorted(n for n in unknown if not n.startswith(self._needless))):
             return
         self._warnings += 1

@@ -21,7 +21,7 @@ from singer_sdk.contrib.msgspec import MsgSpecReader, decoder
 
 from target_workos_users.exceptions import InputError
 from target_workos_users.records import numbers
-from target_workos_users.records.parse import INTACT, WHERE
+from target_workos_users.records.columns import INTACT, WHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

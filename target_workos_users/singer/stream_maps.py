@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.parse import DELETED_AT, INTACT, WHERE, is_deleted
+from target_workos_users.records.columns import DELETED_AT, INTACT, WHERE, is_deleted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

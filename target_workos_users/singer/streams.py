@@ -9,7 +9,7 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.parse import INTACT, is_deleted
+from target_workos_users.records.columns import INTACT, is_deleted
 from target_workos_users.singer.batches import BatchFiles
 from target_workos_users.singer.columns import UnknownColumns
 from target_workos_users.singer.nulls import NullValues

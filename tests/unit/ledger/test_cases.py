@@ -367,6 +367,18 @@ def test_a_failed_record_of_an_incremental_stream_keeps_its_line_until_it_comes(
     assert world.errors == []
 
 
+def test_of_records_that_name_nobody_one_that_comes_again_settles_its_own_line_only(world):
+    """Their lines look alike: what tells them apart isn't shown."""
+    world.streams[0].incremental, world.streams[0].inclusive = True, True
+    source(world, {"login": "ann"}, {"login": "bob"}, {"login": "cy"})
+    run(world, size=10)
+    assert len(world.errors) == 3
+    for _ in range(2):
+        run(world, size=10)
+        assert len(world.errors) == 3
+        assert len({line["fingerprint"] for line in world.errors}) == 3
+
+
 # Rows of one email
 
 

@@ -55,6 +55,20 @@ def test_an_organization_that_may_not_be_created_is_only_looked_for():
     }
 
 
+@pytest.mark.parametrize(
+    ("columns", "beyond"),
+    [
+        ({"metadata": {f"k{n}": "v" for n in range(10)}, "external_id": "x" * 64}, 0),
+        ({"metadata": {f"k{n}": "v" for n in range(11)}}, 1),
+        ({"metadata": {"clé": "v"}}, 1),
+        ({"metadata": {"k": "名前"}, "external_id": "x" * 65}, 1),
+        ({"org_external_id": "x" * 65}, 1),
+    ],
+)
+def test_records_that_only_the_specification_allows_are_counted(columns, beyond):
+    assert plan([{"email": "a@example.com", **columns}]).beyond_docs == beyond
+
+
 def dry_run(tmp_path, rows, **config):
     source = write_messages(tmp_path / "in.singer", [schema(), *records(rows)])
     done = run_target({"dry_run": True, **config}, source, tmp_path / "errors.jsonl")

@@ -12,16 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.records.parse import (
-    KNOWN_COLUMNS,
-    REMARKS,
-    SECRET_COLUMNS,
-    OrganizationRef,
-    Totp,
-    parse_record,
-    redact,
-    show_record,
-)
+from target_workos_users.records.columns import KNOWN_COLUMNS, SECRET_COLUMNS
+from target_workos_users.records.numbers import decimal
+from target_workos_users.records.parse import REMARKS, OrganizationRef, Totp, parse_record
+from target_workos_users.records.redaction import redact
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
@@ -327,14 +321,6 @@ typed_records = st.fixed_dictionaries(
 )
 
 
-def test_of_many_unknown_columns_a_hundred_are_shown_and_all_known_ones():
-    wide = {f"column{i}": "x" for i in range(10_000)}
-    shown = show_record({**wide, "email": "ann@example.com", "_sdc_error": "torn"})
-    assert (shown["email"], shown["_sdc_error"]) == ("ann@example.com", "torn")
-    assert shown["_sdc_left_out"] == "9,900 more columns"
-    assert len(shown) == 103
-
-
 def as_csv(record) -> dict[str, str]:
     """The record as a CSV file would hold it."""
 
@@ -365,17 +351,35 @@ def test_the_record_shown_in_the_docs_loads():
     assert row.fields["metadata"] == {"plan": "pro"}
 
 
-def test_of_a_row_that_the_tap_could_not_read_whole_only_an_address_is_shown():
-    """With a field too few or too many, the password is in any column."""
-    record = {"email": "a@b.co", "first_name": "hunter2", "name": "", "_sdc_error": "2 of 3 fields"}
-    assert show_record(record) == {
-        "email": "a@b.co",
-        "first_name": "[redacted]",
-        "_sdc_error": "2 of 3 fields",
-    }
-    assert show_record({**record, "email": "P@ssw0rd"})["email"] == "[redacted]"
+def test_the_status_is_of_the_membership():
+    in_acme = {**ADA, "org_external_id": "acme"}
+    assert parse_record({**in_acme, "status": "inactive"}).status == "inactive"
+    assert parse_record(in_acme).status is None
+    assert parse_record({**ADA, "status": "active"}).status == "active"
+    message = refusal({**ADA, "status": "inactive"})
+    assert message.startswith("status: inactive belongs to a membership")
 
 
-def test_a_record_that_the_target_itself_finds_fault_with_is_shown():
-    record = {"email": "a@b.co", "first_name": "Ann", "_sdc_error": "first_name: …"}
-    assert show_record({**record, "_sdc_intact": True}) == record
+def test_where_a_user_signed_up_from_is_passed_on():
+    fields = parse_record({**ADA, "ip_address": "203.0.113.7", "user_agent": "Mozilla/5.0"}).fields
+    assert (fields["ip_address"], fields["user_agent"]) == ("203.0.113.7", "Mozilla/5.0")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"first_name": "Ren\ufffd"},
+        {"metadata": {"city": "Malm\ufffd"}},
+        {"metadata": {"\ufffd": "x"}},
+        {"org_external_id": "acme", "org_name": "Acm\ufffd"},
+    ],
+)
+def test_lost_characters_are_remarked_on(record):
+    assert parse_record(ADA | record).remarks == ("characters_lost",)
+
+
+def test_numbers_keep_their_text():
+    text = b'{"email":"a@example.com","external_id":12345678901234567890,"first_name":1.0}'
+    record = msgspec.json.Decoder(float_hook=decimal).decode(text)
+    fields = parse_record(record).fields
+    assert (fields["external_id"], fields["first_name"]) == ("12345678901234567890", "1.0")

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_workos_users.records.redaction import SECRET_COLUMNS, redact, redact_text
+from target_workos_users.records.columns import SECRET_COLUMNS
+from target_workos_users.records.redaction import redact, redact_text
 
 SECRET = "S3CRET-f00dfeed"
 

@@ -216,3 +216,75 @@ def test_what_is_no_role_slug_is_refused_by_its_place(wrong, said):
     message = refusal(values.role_slugs, {"role_slugs": wrong})
     assert message.startswith("role_slugs: ")
     assert said in message
+
+
+@pytest.mark.parametrize(
+    ("record", "slugs"),
+    [
+        ({"role_slug": "admin"}, ("admin",)),
+        ({"role_slug": "admin", "role_slugs": ""}, ("admin",)),
+        ({"role_slug": "b", "role_slugs": "a,b"}, ("a", "b")),
+        ({"role_slug": "c", "role_slugs": ["a", "b"]}, ("a", "b", "c")),
+        ({"role_slug": None, "role_slugs": "a"}, ("a",)),
+    ],
+)
+def test_a_single_role_is_added_to_the_others(record, slugs):
+    assert values.role_slugs(record) == slugs
+
+
+def test_a_single_role_that_is_no_slug_is_refused_under_its_own_name():
+    assert refusal(values.role_slugs, {"role_slug": "Org Admin"}).startswith("role_slug: item 1")
+
+
+@pytest.mark.parametrize(
+    ("word", "status"),
+    [("active", "active"), (" Inactive", "inactive"), ("INACTIVE", "inactive"), ("", None)],
+)
+def test_a_status_in_any_case(word, status):
+    assert values.status({"status": word}) == status
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ("pending", "only an invitation makes such a membership"),
+        ("deactivated", "neither active nor inactive"),
+        (True, "a boolean"),
+    ],
+)
+def test_any_other_status_is_refused(wrong, said):
+    assert said in refusal(values.status, {"status": wrong})
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "2001:db8::1", " 203.0.113.7 "])
+def test_an_address_in_the_internet(address):
+    assert values.ip_address({"ip_address": address}) == address.strip()
+
+
+@pytest.mark.parametrize("wrong", ["203.0.113.700", "203.0.113.7, 10.0.0.1", "host", "10.0.0.0/8"])
+def test_what_is_no_address_in_the_internet_is_refused(wrong):
+    assert "one IPv4 or IPv6 address" in refusal(values.ip_address, {"ip_address": wrong})
+
+
+@pytest.mark.parametrize("column", ["external_id", "org_external_id"])
+@pytest.mark.parametrize(
+    ("damaged", "said"),
+    [
+        ("9.91214E+15", "as spreadsheets write long numbers"),
+        ("9,91214E+15", "as spreadsheets write long numbers"),
+        ("1.0E+05", "as spreadsheets write long numbers"),
+        ("1e+20", "as spreadsheets write long numbers"),
+        (Decimal("1.0E+5"), "as spreadsheets write long numbers"),
+        ('="00123"', "a formula of a spreadsheet"),
+        ("=A1", "a formula of a spreadsheet"),
+    ],
+)
+def test_an_id_that_a_spreadsheet_damaged_is_refused(column, damaged, said):
+    message = refusal(values.external_id, {column: damaged}, column)
+    assert message.startswith(f"{column}: ")
+    assert said in message
+
+
+@pytest.mark.parametrize("fine", ["1e5", "12E4", "9e107d9d372bb6826bd81d3542a419d6", "a=b", "1E-5"])
+def test_an_id_that_only_resembles_such_a_number_is_one(fine):
+    assert values.external_id({"external_id": fine}, "external_id") == fine

@@ -98,6 +98,10 @@ def _misplaced() -> Iterable[dict[str, Any]]:
             yield _person(number, password=PASSWORD) | {"role_slugs": "no role"} | {column: secret}
     yield _person(50, metadata={"token": PASSWORD, "note": HASHES["scrypt"], "x" * 41: "y"})
     yield _person(51, metadata=f'{{"password": "{PASSWORD}", "{HASHES["pbkdf2"]}": 1, "x": [')
+    for column in ("notes", "comment", "legacy_pw", "2fa", "_sdc_extra"):
+        for value in (HASHES["argon2"], TOTP, PASSWORD, [PASSWORD], {"x": PASSWORD}):
+            yield _person(54, email_verified="perhaps") | {column: value}
+    yield _person(55, email_verified="perhaps", metadata={"pw": PASSWORD, "mfa": TOTP})
     yield {**_person(52, email_verified="perhaps"), HASHES["bcrypt"]: "x", API_KEY: "y"}
     yield {**_person(53, email_verified="perhaps"), "login": {"secret": {"deep": [PASSWORD]}}}
 

@@ -6,7 +6,7 @@ import csv
 
 import pytest
 
-from target_workos_users.records.parse import KNOWN_COLUMNS
+from target_workos_users.records.columns import KNOWN_COLUMNS
 from tests.stress.kill.test_meltano_stops import RUN, STATE_ID, Project
 from tests.whole.secrets import canaries
 from tests.whole.secrets.conftest import check_files
