@@ -49,6 +49,10 @@ FILES = sorted(
     for path in ROOT.glob(pattern)
 )
 README = "README.md"
+WITH_UV = (  # pip would install it anew
+    "PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q uv && python3 -m uv run"
+)
+SAVE = "{ export -p; echo cd $(pwd); }"
 
 
 @dataclass
@@ -65,18 +69,18 @@ class Reader:
         Returns:
             What those of each block wrote to stdout and stderr.
         """
-        here = self.folder / "here.txt"
-        here.write_text(str(self.folder))
-        return [self._run(block, here) for block in commands(file)]
+        shell = self.folder / "shell.sh"  # where the last block left the terminal
+        shell.write_text(f"cd {self.folder}\n")
+        return [self._run(block, shell) for block in commands(file)]
 
-    def _run(self, block: Block, here: Path) -> str:
+    def _run(self, block: Block, state: Path) -> str:
         text = "\n".join(line for line in block.text.splitlines() if not is_pytest(line))
-        text = text.replace("pip install uv && ", "").replace("sk_…", "sk_test_sandbox")
+        text = text.replace(WITH_UV, "uv run").replace("sk_…", "sk_test_sandbox")
         output = self.folder / "terminal.txt"
         with output.open("wb") as terminal:
             shell = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", f"{text}\npwd > {here}"],
-                cwd=here.read_text().strip(),
+                ["bash", "-euo", "pipefail", "-c", f". {state}\n{text}\n{SAVE} > {state}"],
+                cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=terminal,
@@ -129,6 +133,7 @@ def reader(tmp_path_factory) -> Iterator[Reader]:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
     lines = (ROOT / "sample_data/users.csv").read_bytes().splitlines(keepends=True)
     (folder / "users.csv").write_bytes(b"".join(lines[:30]))
+    (folder / ".venv").symlink_to(sys.prefix)
     tap = {"files": [{"entity": "users", "path": "users.csv", "keys": []}]}
     (folder / "tap.json").write_text(json.dumps(tap))
     (folder / "target.json").write_text('{"sandbox_path": "piped.db", "errors_path": "p.jsonl"}')
@@ -160,13 +165,14 @@ def test_its_commands_work(reader, file):
 # README.md
 
 
-def test_it_opens_with_one_sentence_and_two_commands():
-    _, sentence, opening, *_ = (ROOT / README).read_text().split("\n\n")
+def test_it_opens_with_one_sentence_a_picture_and_two_commands():
+    _, sentence, picture, _ = (ROOT / README).read_text().split("\n\n")[:4]
     assert sentence.count(". ") == 0
     assert sentence.endswith(".")
-    assert opening.splitlines() == [
-        "    pip install uv && uv run meltano run tap-csv target-workos-users",
-        "    pip install uv && uv run pytest",
+    assert picture.startswith("![")
+    assert next(commands(README)).text.splitlines() == [
+        f"{WITH_UV} meltano run tap-csv target-workos-users",
+        f"{WITH_UV} pytest",
     ]
 
 
@@ -205,20 +211,22 @@ def test_the_first_command_loads_what_the_csv_describes(reader, read_me):
     assert len(world.memberships) == len(found)
 
 
-def test_the_next_ones_look_around_load_into_workos_resume_and_retry(reader, read_me):
-    _, look, prod, pipe, resume, retry = read_me
-    assert '"target-workos-users":{"version":1' in look
+def test_the_next_ones_look_around_load_into_workos_and_resume(reader, read_me):
+    _, _, look, prod, pipe, resume = read_me
+    assert '"target-workos-users":{"version":2' in look
     assert "14 errors in all" in look
-    assert "records: 26 read = 26 loaded + 0 unchanged + 0 failed" in prod
+    plan, canary, others = re.findall(r"Plan for .*|records: 26 read = .*", prod)
+    assert "26 records, 0 would fail" in plan
+    assert "5 loaded + 0 unchanged + 0 failed + 21 left out" in canary
+    assert "21 loaded + 5 unchanged + 0 failed" in others
     assert len(read_contents(reader.folder / "workos.db").users) > 20
     assert "records: 26 read = 26 loaded" in pipe
     assert json.loads((reader.folder / "state.jsonl").read_text().splitlines()[-1])["bookmarks"]
-    unchanged, again = re.findall(r"records: 2,000 read = .*", resume)
-    assert "0 loaded + 2,000 unchanged + 0 failed" in unchanged
+    unchanged, again = re.findall(r"records: 26 read = .*", resume)
+    assert "0 loaded + 26 unchanged + 0 failed" in unchanged
     assert "requests: 0" in resume
-    assert "1,986 loaded + 0 unchanged + 14 failed" in again
+    assert "26 loaded + 0 unchanged + 0 failed" in again
     assert "users: 0 created" in resume
-    assert "Loading only the 14 records" in retry
 
 
 # What needn't be run
