@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from tests.support.markdown import Block
 
 pytest.importorskip("meltano")
-pytestmark = pytest.mark.xdist_group("documents")  # one copy of the project for all
+pytestmark = [
+    pytest.mark.xdist_group("documents"),  # one copy of the project for all
+    pytest.mark.timeout(1200),  # the README alone starts Meltano a dozen times
+]
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
@@ -88,7 +91,7 @@ class Reader:
                 start_new_session=True,
             )
             self.groups.append(shell.pid)
-            exit_code = shell.wait(200)
+            exit_code = shell.wait(900)
         said = output.read_text()
         assert exit_code == 0, f"line {block.line}: {block.text}{said[-3000:]}"
         if re.search(r"workos-users sandbox .* &$", text, re.MULTILINE):
