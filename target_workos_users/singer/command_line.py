@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from singer_sdk.plugin_base import _ConfigInput
 
 _NEUTRAL = NeutralLog()
+_EXIT_CODES = (
+    "Exit codes: 0, the source was read to its end (with fail_on_errors: and no record failed); "
+    "1, an error stopped the run (with fail_on_errors: or a record failed); 2, the command line is "
+    "wrong; 130 or 143, stopped by SIGINT or SIGTERM. The way on is to run the same command again."
+)
 
 
 class CommandLineTarget(Target):
@@ -139,8 +144,9 @@ class CommandLineTarget(Target):
 
     @classmethod
     def get_singer_command(cls) -> click.Command:
-        """The SDK's command line, and ``--state``."""
+        """The SDK's command line, ``--state``, and the exit codes in ``--help``."""
         command = super().get_singer_command()
+        command.epilog = _EXIT_CODES
         command.params.append(
             click.Option(
                 ["--state"],

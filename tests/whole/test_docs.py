@@ -24,6 +24,7 @@ import yaml
 
 from target_workos_users.records.parse import parse_record
 from target_workos_users.settings.schema import SETTINGS
+from target_workos_users.target import TargetWorkosUsers
 from tests.stress.kill.conftest import listens, until
 from tests.support.markdown import OUTPUT, PROGRAMS, SHELL, blocks
 from tests.support.whole_target import running_sandbox
@@ -230,6 +231,42 @@ def test_the_next_ones_look_around_load_into_workos_and_resume(reader, read_me):
     assert "requests: 0" in resume
     assert "26 loaded + 0 unchanged + 0 failed" in again
     assert "users: 0 created" in resume
+
+
+# docs/troubleshooting.md
+
+TROUBLESHOOTING = (ROOT / "docs/troubleshooting.md").read_text()
+
+
+def texts_of_the_package() -> list[str]:
+    """Every text in its code, with … for what is put in when it runs."""
+    found = []
+    for path in (ROOT / "target_workos_users").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                parts = (
+                    each.value if isinstance(each, ast.Constant) else "…" for each in node.values
+                )
+                found.append("".join(parts))
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(node.value)
+    return found
+
+
+def test_the_messages_that_it_explains_are_the_target_s():
+    ours = TROUBLESHOOTING.partition("<!-- said by Meltano")[0]
+    rows = re.findall(r"^\| (`.*?) \|", ours, re.MULTILINE)
+    messages = [each for row in rows for each in re.findall("`([^`]+)`", row)]
+    assert len(messages) > 30
+    texts = texts_of_the_package()
+    assert [each for each in messages if not any(each in text for text in texts)] == []
+
+
+def test_the_exit_codes_are_those_of_the_help():
+    table = TROUBLESHOOTING.partition("| exit code |")[2].partition("\n\n")[0]
+    codes = set(re.findall(r"\d+", " ".join(re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE))))
+    target = TargetWorkosUsers.get_singer_command()
+    assert codes - {"137"} == set(re.findall(r"\b\d+\b", target.epilog))
 
 
 # What needn't be run
