@@ -18,6 +18,7 @@ from tests.stress.kill.conftest import until
 from tests.support.markdown import PROGRAMS
 
 pytest.importorskip("meltano")
+pytestmark = pytest.mark.timeout(900)  # it starts Meltano three times
 
 ROOT = Path(__file__).parents[2]
 SCHEDULE = ROOT / "docs/schedule"
