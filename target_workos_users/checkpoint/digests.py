@@ -27,7 +27,7 @@ class Digester:
     def __call__(self, record: dict[str, Any]) -> bytes:
         """16 bytes over the record as canonical JSON, without ``_sdc_*`` columns.
 
-        ``_sdc_error`` stays in: it is a property of the row, and a mended row is another one. So
+        ``_sdc_error`` stays in: it is a property of the row, and a corrected row is another one. So
         is one that was deleted at the source.
         """
         content = _canonical.encode(record)

@@ -69,5 +69,5 @@ def advice(group: Group) -> str:
         return _RETRY
     if group.http_status == HTTPStatus.FORBIDDEN:
         return "Give the API key the permission that is missing, and use only_errors_from."
-    by_type = _BY_TYPE.get(group.error_type, "Read the message, mend the cause, and run again.")
+    by_type = _BY_TYPE.get(group.error_type, "Read the message, fix the cause, and run again.")
     return _BY_CODE.get(group.workos_code or "", by_type)

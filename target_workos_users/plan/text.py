@@ -94,22 +94,22 @@ def _reasons(plan: Plan, reasons: Groups, what: str) -> Iterator[str]:
 
 def _warnings(plan: Plan) -> Iterator[str]:
     for kind, number in plan.remarks.most_common():
-        yield f"  Mind: {REMARKS[kind]} ({number:,} records)"
+        yield f"  Note: {REMARKS[kind]} ({number:,} records)"
     if plan.beyond_docs:
         yield (
-            f"  Mind: {plan.beyond_docs:,} records have more than 10 keys of metadata, metadata "
+            f"  Note: {plan.beyond_docs:,} records have more than 10 keys of metadata, metadata "
             "outside ASCII, or an external id of more than 64 characters: WorkOS's specification "
             "allows that, its published docs don't; try one such record first"
         )
     if plan.with_several_roles:
         yield (
-            f"  Mind: {plan.with_several_roles:,} records have several roles; unless multiple "
+            f"  Note: {plan.with_several_roles:,} records have several roles; unless multiple "
             "roles are switched on in the WorkOS environment, only the first is assigned"
         )
     if plan.without_organization:
         every = not any(map(len, plan.organizations.values()))
         who = "no record has" if every else f"{plan.without_organization:,} records don't have"
-        yield f"  Mind: {who} an organization; such users get no membership"
+        yield f"  Note: {who} an organization; such users get no membership"
 
 
 def _counted(numbers: dict[str, int]) -> str:

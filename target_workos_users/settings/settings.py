@@ -50,7 +50,7 @@ class Settings:
         th.IntegerType(minimum=1, maximum=10_000),
         default=1000,
         title="Batch size",
-        description="Records a chunk. A STATE line is printed after each chunk.",
+        description="Records per chunk. A STATE line is printed after each chunk.",
     )
     concurrency: int = setting(
         th.IntegerType(minimum=1, maximum=100),
@@ -62,7 +62,7 @@ class Settings:
         th.NumberType(exclusive_minimum=0, maximum=1_000_000),
         default=50,
         title="Rate limit",
-        description="Writes a second at most on /user_management/*, retries included. Reads have "
+        description="Writes per second at most on /user_management/*, retries included. Reads have "
         "a budget of twice as many, and so have all requests together: WorkOS's published limits.",
     )
     rate_limit_redis_url: str | None = setting(

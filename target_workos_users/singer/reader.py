@@ -180,7 +180,7 @@ class MessageReader(MsgSpecReader):
         if not line.lstrip().startswith((b"{", b"[", b'"')):
             text += "; if it is a line of the tap's log, have the tap log on stderr"
         raise InputError(
-            f"Line {self._line_number} of the input is no Singer message: {text}. Mend the tap, "
+            f"Line {self._line_number} of the input is no Singer message: {text}. Fix the tap, "
             "and run again: the import goes on from the last STATE line."
         ) from None
 
@@ -221,7 +221,7 @@ def unread(where: str, why: str) -> dict[str, Any]:
         where: Where it was. No part of its digest: other lines before it move it.
         why: What is wrong with it.
     """
-    return {WHERE: where, "_sdc_error": f"{why}; mend the tap, or the source"}
+    return {WHERE: where, "_sdc_error": f"{why}; fix the tap, or the source"}
 
 
 def _too_deep() -> MalformedError:

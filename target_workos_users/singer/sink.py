@@ -47,7 +47,7 @@ class UserSink(Sink):
             missing = [key for key in self.key_properties if key not in record]
             return (
                 f"{', '.join(missing)}: missing, though the tap calls it a key of stream "
-                f"{self.stream_name!r}; mend the source or the tap"
+                f"{self.stream_name!r}; fix the source or the tap"
             )
         if self._schema_validator is None:
             return None
@@ -56,7 +56,7 @@ class UserSink(Sink):
             error = jsonschema.exceptions.best_match(self._schema_validator.iter_errors(record))
         except Exception as failure:  # noqa: BLE001 - jsonschema's, on a schema that is none, say
             return (
-                f"the stream's schema can't be applied ({type(failure).__name__}); mend the tap's "
+                f"the stream's schema can't be applied ({type(failure).__name__}); fix the tap's "
                 "schema, or turn validate_records off"
             )
         if error is None:
@@ -66,7 +66,7 @@ class UserSink(Sink):
         return (
             f"{redact_text(path)} ({kind(error.instance)}) doesn't keep to the stream's schema, "
             f"which expects {error.validator}: {error.validator_value!r}"[:400]
-            + "; mend the source or the tap's schema, or turn validate_records off"
+            + "; fix the source or the tap's schema, or turn validate_records off"
         )
 
     def process_record(self, record: dict[str, Any], context: dict[str, Any]) -> None:

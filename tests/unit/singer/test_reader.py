@@ -176,7 +176,7 @@ def test_a_record_that_cannot_be_read_goes_on_as_one_that_says_so(read, text, wh
         "stream": "users",
         "record": {
             "_sdc_where": "line 2 of the input",
-            "_sdc_error": f"{why}; mend the tap, or the source",
+            "_sdc_error": f"{why}; fix the tap, or the source",
         },
     }
     assert good == RECORD
