@@ -1,4 +1,4 @@
-"""Anything on stdin: the run ends with 0 or 1, and the next one over the corrected source has all."""
+"""Anything on stdin: the run ends with 0 or 1, and the next one over the fixed source has all."""
 
 from __future__ import annotations
 
