@@ -107,12 +107,15 @@ class Memberships:
         if known is not None and not _roles_moved(task, known):
             outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
             roles = task.row.role_slugs or known.roles
-            made = LoadedMembership(known.membership_id, known.membership_made, roles)
+            made = LoadedMembership(
+                known.membership_id, known.membership_made, roles, inactive=known.inactive
+            )
             return await self._set_status(task, outcome, made)
         found = None
         if known is not None or (look_first and not user.fresh):
             found = await self._find(user, outcome)
-        if found is not None and (known is not None or found.get("status") != "inactive"):
+        stays = known is not None or task.row.status == "inactive"  # a create would revive it
+        if found is not None and (stays or found.get("status") != "inactive"):
             made_before = known is not None and known.membership_made
             return await self._complete(task, outcome, found, made=made_before)
         try:
@@ -137,7 +140,7 @@ class Memberships:
         if wanted and created.keys() & {"role", "roles"}:
             given_up = set(slugs_of(created)) - set(wanted)
             _, membership.roles = await self._writes.give(outcome, created, wanted, given_up)
-        return await self._set_status(task, outcome, membership)
+        return await self._set_status(task, outcome, membership, revived=was_there)
 
     @staticmethod
     def _known(task: Task, outcome: Outcome) -> Version | None:
@@ -145,7 +148,7 @@ class Memberships:
         known = task.past.membership
         if known is None or known.organization_id != outcome.org_id:
             return None
-        return None if known.inactive and task.row.status != "inactive" else known
+        return None if known.inactive and task.row.status == "active" else known
 
     async def _recover(
         self, task: Task, user: LoadedUser, outcome: Outcome, error: ApiError
@@ -195,14 +198,19 @@ class Memberships:
         added, roles = await self._writes.give(outcome, found, wanted, given_up)
         if added:
             outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
-        return await self._set_status(task, outcome, LoadedMembership(found["id"], made, roles))
+        inactive = found.get("status") == "inactive"
+        membership = LoadedMembership(found["id"], made, roles, inactive=inactive)
+        return await self._set_status(task, outcome, membership)
 
     async def _set_status(
-        self, task: Task, outcome: Outcome, membership: LoadedMembership
+        self, task: Task, outcome: Outcome, membership: LoadedMembership, *, revived: bool = False
     ) -> LoadedMembership:
-        """Deactivate a membership that the source says is inactive, if it is this import's own."""
-        if task.row.status == "inactive" and membership.id:
-            if membership.made:
+        """Deactivate a membership that the source says is inactive, if it is this import's own.
+
+        Or if it was inactive, and active only by this row's create (``revived``).
+        """
+        if task.row.status == "inactive" and membership.id and not membership.inactive:
+            if membership.made or revived:
                 try:
                     await self._api.deactivate_membership(membership.id)
                 except ApiError as error:

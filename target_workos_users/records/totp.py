@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -36,7 +36,7 @@ class Totp:
         user: Name of the account in them; None: WorkOS takes the email.
     """
 
-    secret: str
+    secret: str = field(repr=False)
     issuer: str | None
     user: str | None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from contextlib import closing
+from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
@@ -175,7 +176,7 @@ class Run:
     def task(self, row: UserRow, *, proven: bool = False) -> Task | None:
         """The task of the next record."""
         self.number += 1
-        digest = sha256(repr(row).encode()).digest()[:16]
+        digest = sha256(repr(asdict(row)).encode()).digest()[:16]
         return make_task(
             self.ledger,
             row,

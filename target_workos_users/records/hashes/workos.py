@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 EXPECTED = {
     "bcrypt": "$2b$<cost>$ and 53 characters",
@@ -62,7 +62,7 @@ class Hash:
     """
 
     type: str
-    text: str
+    text: str = field(repr=False)
     salt_position: str | None = None
     remark: str | None = None
 

@@ -256,6 +256,30 @@ async def test_a_record_that_becomes_active_again_has_its_membership_reactivated
     assert [each["status"] for each in workos.world.memberships] == ["active"]
 
 
+async def test_a_record_that_says_nothing_of_it_leaves_a_deactivated_membership_so(workos):
+    run = workos.run()
+    await run.load(row(organization=ACME, status="inactive"))
+    for roles in ([], ["editor"]):
+        run = workos.run(after=run)
+        await run.load(row(organization=ACME, roles=roles))
+        assert [each["status"] for each in workos.world.memberships] == ["inactive"]
+        assert set(workos.world.memberships[0]["role_slugs"]) >= set(roles)
+
+
+@LOOKING_FIRST
+async def test_a_membership_that_was_inactive_before_is_so_afterwards(workos, looking_first):
+    await workos.run().load_all([row(organization=ACME), *FILLERS])
+    await asyncio.sleep(0.002)
+    status_of_the_only_membership(workos, "inactive")
+    run = await another_import(workos, looking_first=looking_first)
+    outcome = await run.load(row(organization=ACME, roles=["editor"], status="inactive"))
+    assert outcome.errors == []
+    assert outcome.remarks == []
+    (before,) = [each for each in workos.world.memberships if each["status"] == "inactive"]
+    assert before["email"] == "ann@example.com"
+    assert "editor" in before["role_slugs"]
+
+
 async def test_a_membership_that_was_there_stays_active_whatever_the_record_says(workos):
     await workos.run().load(row(organization=ACME))
     outcome = await workos.run().load(row(organization=ACME, status="inactive"))
