@@ -6,21 +6,24 @@ The committer owns the chunks in flight, and what becomes of their records.
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.state import UNCHANGED
 from target_workos_users.errors import error_line
 from target_workos_users.exceptions import OutputError, TooManyFailures
 from target_workos_users.loading.outcome import Result
+from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from target_workos_users.aside import Waiting
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
     from target_workos_users.checkpoint.streams import Part
     from target_workos_users.errors import ErrorLine
+    from target_workos_users.exceptions import RecordError
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings
@@ -35,6 +38,7 @@ class Committer:
         settings: Of the run.
         outputs: The checkpoint, the errors file and the ledger.
         progress: What is told to the user.
+        kinds: Of the streams.
         emit: Prints a STATE value on stdout; raises :class:`OutputError` if nobody reads it.
         organizations: The known organizations, by external id; None if none was resolved.
     """
@@ -44,6 +48,7 @@ class Committer:
         settings: Settings,
         outputs: Outputs,
         progress: Progress,
+        kinds: Mapping[str, Kind],
         *,
         emit: Callable[[State], None],
         organizations: Callable[[], dict[str, str] | None],
@@ -52,11 +57,13 @@ class Committer:
         self._outputs = outputs
         self._checkpoint = outputs.checkpoint
         self._progress = progress
+        self._kinds = kinds
         self._emit = emit
         self._organizations = organizations
         self._in_flight: deque[Chunk] = deque()
         self._unsaid = False
         self._sealed = False
+        self._again_from = 0  # of the errors file: lines of records that were loaded once more
         self._failed_before = self._size_before = 0  # of chunks too small to tell anything
 
     def __len__(self) -> int:
@@ -139,8 +146,45 @@ class Committer:
         if self._unsaid and not self._sealed:
             self._print_state()
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether there are, or will be, records of other kinds than users."""
+        kinds = {*self._kinds.values(), *(self._settings.stream_kinds or {}).values()}
+        return kinds > {Kind.USERS} or Kind.USERS not in kinds
+
+    def begin_again(self) -> None:
+        """All is committed, and what failed for want of other records is about to be loaded."""
+        self._again_from = self._outputs.errors.size
+        self._progress.begin_again()
+
+    def commit_again(self, batch: list[Waiting]) -> None:
+        """Records that were committed as failed were loaded once more.
+
+        Raises:
+            OutputError: The errors file can't be written.
+        """
+        self._outputs.errors.append(
+            self._error_line(each.stream, each.chunk, each.record, error)
+            for each in batch
+            if each.record.outcome
+            for error in each.record.outcome.errors
+        )
+        for each in batch:
+            outcome = each.record.outcome
+            assert outcome
+            self._progress.settled(outcome)
+            self._progress.committed_again(each.stream, each.record)
+            result, made = _results([each.record]), _made([each.record])
+            self._checkpoint.commit_again(each.stream, each.position, result, made)
+        self._unsaid = True
+
     def finish(
-        self, *, complete: bool, orderly: bool, is_settled: Callable[[ErrorLine], bool]
+        self,
+        *,
+        complete: bool,
+        orderly: bool,
+        is_settled: Callable[[ErrorLine], bool],
+        was_tried: Callable[[ErrorLine], bool],
     ) -> None:
         """Everything is committed: print the last STATE.
 
@@ -149,12 +193,16 @@ class Committer:
             orderly: No signal came, after which Meltano stores nothing.
             is_settled: Whether this run tells what became of the record of an earlier run's error
                 line.
+            was_tried: Whether the record of a line was loaded once more since.
 
         Raises:
             OutputError: Nobody reads it.
         """
+        if complete or self._again_from:
+            self._outputs.errors.drop_lines(
+                is_settled if complete else lambda _: False, was_tried, self._again_from
+            )
         if complete:
-            self._outputs.errors.drop_lines(is_settled)
             self._checkpoint.finish()
         if self._checkpoint.streams or self._unsaid:
             self._print_state()
@@ -187,7 +235,7 @@ class Committer:
             self._append_errors(chunk.number, parts)
         results = [_results(records) for _, records in parts]
         if not chunk.skipped:
-            self._judge(chunk.number, results)
+            self._judge(chunk.number, [self._judged(records) for _, records in parts])
         for (part, records), result in zip(parts, results, strict=True):
             self._progress.committed(part.stream, records)
             part.failed = [i for i, r in enumerate(records) if r.outcome and r.outcome.errors]
@@ -198,15 +246,7 @@ class Committer:
 
     def _append_errors(self, number: int, parts: list[tuple[Part, list[Record]]]) -> None:
         lines = (
-            error_line(
-                stream=part.stream,
-                record_number=record.number,
-                chunk=number,
-                record=record.content,
-                error=error,
-                fingerprint=f"{self._outputs.ledger.identity(part.stream, record.digest):x}",
-                shown_columns=self._settings.shown_columns,
-            )
+            self._error_line(part.stream, number, record, error)
             for part, records in parts
             for record in records
             if record.outcome
@@ -217,6 +257,20 @@ class Committer:
         except OutputError:
             self._sealed = True
             raise
+
+    def _error_line(
+        self, stream: str, chunk: int, record: Record, error: RecordError
+    ) -> dict[str, Any]:
+        return error_line(
+            stream=stream,
+            kind=self._kinds[stream],
+            record_number=record.number,
+            chunk=chunk,
+            record=record.content,
+            error=error,
+            fingerprint=f"{self._outputs.ledger.identity(stream, record.digest):x}",
+            shown_columns=self._settings.shown_columns,
+        )
 
     def _judge(self, number: int, results: list[Counter[str]]) -> None:
         """Stop if too many failed; small chunks are judged together, as soon as they tell."""
@@ -238,6 +292,11 @@ class Committer:
             "cause and run again, or set abort_error_rate to 1.0 to go on all the same."
         )
 
+    def _judged(self, records: list[Record]) -> Counter[str]:
+        """Results to judge by: what waits for another record hasn't failed yet."""
+        mixed = self.is_mixed
+        return _results([each for each in records if not (mixed and _waits(each))])
+
     def _print_state(self) -> None:
         try:
             self._emit(self._outputs.next_state(self._organizations()))
@@ -249,6 +308,10 @@ class Committer:
 
 def _results(records: list[Record]) -> Counter[str]:
     return Counter(record.outcome.result if record.outcome else UNCHANGED for record in records)
+
+
+def _waits(record: Record) -> bool:
+    return record.outcome is not None and record.outcome.waits
 
 
 def _made(records: list[Record]) -> Counter[str]:

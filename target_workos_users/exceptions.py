@@ -39,9 +39,14 @@ class ErrorType(StrEnum):
     ORG_RESOLUTION = "org_resolution"
     USER_CREATE = "user_create"
     USER_UPDATE = "user_update"
+    USER_MISSING = "user_missing"
     MEMBERSHIP_CREATE = "membership_create"
     ROLE_ASSIGNMENT = "role_assignment"
     TOTP_ENROLL = "totp_enroll"
+    ORGANIZATION_CREATE = "organization_create"
+    ORGANIZATION_UPDATE = "organization_update"
+    ROLE_WRITE = "role_write"
+    PERMISSION_WRITE = "permission_write"
 
 
 LOAD_AGAIN = "run the import again"
@@ -52,9 +57,14 @@ _WHAT_FAILED = {
     ErrorType.ORG_RESOLUTION: "the organization could not be resolved",
     ErrorType.USER_CREATE: "the user could not be created",
     ErrorType.USER_UPDATE: "the user exists and could not be updated",
+    ErrorType.USER_MISSING: "the user could not be looked up",
     ErrorType.MEMBERSHIP_CREATE: "the membership could not be created",
     ErrorType.ROLE_ASSIGNMENT: "the roles could not be added to the membership",
     ErrorType.TOTP_ENROLL: "the TOTP factor could not be enrolled",
+    ErrorType.ORGANIZATION_CREATE: "the organization could not be created",
+    ErrorType.ORGANIZATION_UPDATE: "the organization exists and could not be updated",
+    ErrorType.ROLE_WRITE: "the role could not be written",
+    ErrorType.PERMISSION_WRITE: "the permission could not be written",
 }
 
 
@@ -73,6 +83,7 @@ class RecordError(TargetError):
         workos_errors: ``errors`` of that answer.
         user_id: The WorkOS user the record belongs to, if it is known.
         org_id: The WorkOS organization, if it is known.
+        waits: What the record needs may be in a record that comes later.
     """
 
     error_type: ErrorType
@@ -84,6 +95,7 @@ class RecordError(TargetError):
     workos_errors: list[Any] = field(default_factory=list)
     user_id: str | None = None
     org_id: str | None = None
+    waits: bool = False
 
     def __str__(self) -> str:
         """The message."""

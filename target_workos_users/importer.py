@@ -13,20 +13,23 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.checkpoint.chunks import Chunk, Chunker, Record
+from target_workos_users.aside import Aside, Waiting
+from target_workos_users.checkpoint.chunks import Chunk, Chunker
 from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.commit import Committer
 from target_workos_users.exceptions import AccessDenied
 from target_workos_users.loading.connection import Connection
 from target_workos_users.loading.outcome import Outcome
 from target_workos_users.preparation import Preparation
+from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
     from target_workos_users.ledger import Ledger
+    from target_workos_users.loading.task import AnyTask
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings
 
@@ -52,6 +55,7 @@ class Importer:
         progress: What is told to the user.
         emit: Prints a STATE value on stdout.
         loop: The event loop; it runs only inside the calls of this class.
+        kinds: Of the streams that are opened.
         connect: Opens the way to WorkOS, when the first record is to be sent.
     """
 
@@ -63,6 +67,7 @@ class Importer:
         emit: Callable[[State], None],
         loop: asyncio.AbstractEventLoop,
         *,
+        kinds: Mapping[str, Kind],
         connect: Callable[
             [Settings, Ledger, Mapping[str, str]], Awaitable[Connection]
         ] = Connection.open,
@@ -83,9 +88,18 @@ class Importer:
             reload=settings.on_source_change == "reload",
         )
         self._committer = Committer(
-            settings, outputs, progress, emit=emit, organizations=self._known_organizations
+            settings,
+            outputs,
+            progress,
+            kinds,
+            emit=emit,
+            organizations=self._known_organizations,
         )
-        self._preparation = Preparation(settings, outputs, progress)
+        self._preparation = Preparation(settings, outputs, progress, kinds)
+        self._kinds = kinds
+        self._kind = Kind.USERS  # of the records that were begun last
+        self._unfinished = 0  # tasks that were handed to the connection
+        self._aside = Aside()
         self._changed = asyncio.Event()
         self._interrupted_by: int | None = None
         self._ticking = loop.create_task(self._tick())
@@ -154,9 +168,13 @@ class Importer:
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
+        self._loop.run_until_complete(self._load_aside())
         orderly = self._interrupted_by is None
         self._committer.finish(
-            complete=complete, orderly=orderly, is_settled=self._preparation.is_settled
+            complete=complete,
+            orderly=orderly,
+            is_settled=self._preparation.is_settled,
+            was_tried=self._aside.was_tried,
         )
 
     def break_off(self) -> None:
@@ -180,6 +198,7 @@ class Importer:
         self._loop.run_until_complete(asyncio.wait([self._ticking]))
         if self._connection:
             self._loop.run_until_complete(self._connection.close())
+        self._aside.close()
         self._outputs.close()
 
     def interrupt(self, signal_number: int) -> None:
@@ -215,19 +234,69 @@ class Importer:
                 self._connection.transport.stats, self._connection.organizations.counts
             )
             self._committer.start()
-        tasks = []
-        for part, records in chunk.parts:
-            for record in records:
-                prepared = self._preparation.prepare(chunk, part.stream, record)
+        order = list(Kind)
+        for part, records in sorted(
+            chunk.parts, key=lambda part: order.index(self._kinds[part[0].stream])
+        ):
+            await self._begin(self._kinds[part.stream])
+            tasks = []
+            for position, record in enumerate(records, start=part.start):
+                waiting = Waiting(part.stream, chunk.number, position, record)
+                prepared = self._preparation.prepare(
+                    part.stream, record, chunk=chunk.number, proven=chunk.unchanged
+                )
                 if isinstance(prepared, Outcome):
-                    self._settle(chunk, record, prepared)
+                    self._committer.settle(chunk, record, prepared)
                 else:
-                    tasks.append((prepared, partial(self._settle, chunk, record)))
-        self._connection.load(tasks)
+                    tasks.append((prepared, partial(self._settle, chunk, waiting)))
+            self._submit_tasks(tasks)
+        self._changed.set()
         await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
 
-    def _settle(self, chunk: Chunk, record: Record, outcome: Outcome) -> None:
-        if self._committer.settle(chunk, record, outcome):
+    async def _begin(self, kind: Kind) -> None:
+        """Before records of another kind: those in flight may be what they need."""
+        if kind is not self._kind:
+            await self._until(lambda: not self._unfinished)
+        self._kind = kind
+
+    def _submit_tasks(self, tasks: Sequence[tuple[AnyTask, Callable[[Outcome], None]]]) -> None:
+        assert self._connection
+        self._unfinished += len(tasks)
+        self._connection.load(tasks)
+
+    def _settle(self, chunk: Chunk, waiting: Waiting, outcome: Outcome) -> None:
+        self._unfinished -= 1
+        self._aside.add(self._kinds[waiting.stream], waiting, outcome)
+        if self._committer.settle(chunk, waiting.record, outcome) or not self._unfinished:
+            self._changed.set()
+
+    async def _load_aside(self) -> None:
+        """Load what waited for other records: by now all have come."""
+        number = len(self._aside)
+        if not number or not self._committer.is_mixed or self._connection is None:
+            return
+        self._progress.say(f"{number:,} records waited for others to come first: loading them.")
+        self._connection.look_again()
+        self._committer.begin_again()
+        for kind in Kind:
+            for batch in self._aside.batches(kind):
+                tasks = []
+                for waiting in batch:
+                    prepared = self._preparation.prepare(
+                        waiting.stream, waiting.record, chunk=waiting.chunk
+                    )
+                    if isinstance(prepared, Outcome):
+                        waiting.record.outcome = prepared
+                    else:
+                        tasks.append((prepared, partial(self._settle_again, waiting)))
+                self._submit_tasks(tasks)
+                await self._until(lambda: not self._unfinished)
+                self._committer.commit_again(batch)
+
+    def _settle_again(self, waiting: Waiting, outcome: Outcome) -> None:
+        waiting.record.outcome = outcome
+        self._unfinished -= 1
+        if not self._unfinished:
             self._changed.set()
 
     async def _tick(self) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
+    from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
 
 
@@ -33,6 +34,7 @@ def open_importer(
     early_state: State | None,
     state_file: Path | None,
     sources: Mapping[str, str],
+    kinds: Mapping[str, Kind],
 ) -> tuple[Importer, ExitStack]:
     """Find the checkpoint, open the files, and get ready to load.
 
@@ -44,6 +46,7 @@ def open_importer(
         early_state: The last STATE message before the first record.
         state_file: What ``--state`` names.
         sources: The tap's name of each stream.
+        kinds: What the records of each stream are; may grow.
 
     Returns:
         The importer, and the locks on its files, to be closed after it.
@@ -88,7 +91,7 @@ def open_importer(
         )
         if not settings.only_errors_from:
             progress.belongs_to(outputs.checkpoint.entry.started)
-        return Importer(settings, outputs, progress, emit, loop), locks.pop_all()
+        return Importer(settings, outputs, progress, emit, loop, kinds=kinds), locks.pop_all()
 
 
 def _of_destination(

@@ -9,17 +9,21 @@ from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
-from target_workos_users.loading.task import identity_of, make_task
+from target_workos_users.loading.task import make_task
 from target_workos_users.records.columns import is_deleted
-from target_workos_users.records.parse import identity, parse_record
+from target_workos_users.records.kinds import OF_PEOPLE
+from target_workos_users.records.read import identity, read_record
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.errors import ErrorLine
     from target_workos_users.exceptions import ErrorType
-    from target_workos_users.loading.task import Task
+    from target_workos_users.loading.task import AnyTask
     from target_workos_users.progress.progress import Progress
+    from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
 
 
@@ -30,10 +34,18 @@ class Preparation:
         settings: Of the run.
         outputs: The checkpoint and the ledger.
         progress: Told what is remarkable about a record.
+        kinds: Of the streams.
     """
 
-    def __init__(self, settings: Settings, outputs: Outputs, progress: Progress) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        outputs: Outputs,
+        progress: Progress,
+        kinds: Mapping[str, Kind],
+    ) -> None:
+        self._rules = settings.record_rules
+        self._kinds = kinds
         self._ledger = outputs.ledger
         self._streams = outputs.checkpoint.streams
         self._progress = progress
@@ -45,13 +57,22 @@ class Preparation:
             if not self._streams[part.stream].incremental:
                 self._skipped[part.stream].add(records[0].number, records[-1].number)
 
-    def prepare(self, chunk: Chunk, stream: str, record: Record) -> Task | Outcome:
-        """The task to load, or the outcome of a record that needs no request."""
+    def prepare(
+        self, stream: str, record: Record, *, chunk: int, proven: bool = False
+    ) -> AnyTask | Outcome:
+        """The task to load, or the outcome of a record that needs no request.
+
+        Args:
+            stream: Of the record.
+            record: The record.
+            chunk: In which it came, from 1.
+            proven: See :class:`.AnyTask`.
+        """
         if is_deleted(record.content):
             self._remember(chunk, stream, record)
             return Outcome(Result.DELETED)
         try:
-            row = parse_record(record.content, self._settings.record_rules)
+            row = read_record(self._kinds[stream], record.content, self._rules)
         except RecordError as error:
             self._remember(chunk, stream, record, error.error_type)
             return Outcome(errors=[error])
@@ -60,11 +81,11 @@ class Preparation:
             self._ledger,
             row,
             stream=stream,
-            chunk=chunk.number,
+            chunk=chunk,
             number=record.number,
             digest=record.digest,
             is_there=self._skipped[stream].__contains__,
-            proven=chunk.unchanged,
+            proven=proven,
         )
         return task or Outcome(Result.UNCHANGED)
 
@@ -73,29 +94,23 @@ class Preparation:
         stream = self._streams.get(line.stream)
         if stream is None or not stream.incremental:
             return stream is not None  # the whole of it was read
-        who = identity(line.record, self._settings.organization)
+        who = identity(self._kinds[line.stream], line.record, self._rules)
         if who is None and line.fingerprint is None:
             return False
-        number = (
-            identity_of(self._ledger, line.stream, *who) if who else int(line.fingerprint or "", 16)
-        )
-        return self._ledger.past(number).has_come
+        number = self._ledger.identity(*who) if who else int(line.fingerprint or "", 16)
+        return self._ledger.past(number, stream=line.stream).has_come
 
     def _remember(
-        self, chunk: Chunk, stream: str, record: Record, error: ErrorType | None = None
+        self, chunk: int, stream: str, record: Record, error: ErrorType | None = None
     ) -> None:
         """Note that a record was looked at."""
-        who = identity(record.content, self._settings.organization)
-        number = (
-            identity_of(self._ledger, stream, *who)
-            if who
-            else self._ledger.identity(stream, record.digest)
-        )
+        kind = self._kinds[stream]
+        who = identity(kind, record.content, self._rules)
         self._ledger.settle(
-            number,
+            self._ledger.identity(*(who or (stream, record.digest))),
             Version(record.digest, record.number),
             stream=stream,
-            chunk=chunk.number,
-            email=who and who[0],
+            chunk=chunk,
+            email=str(who[0]) if who and kind in OF_PEOPLE else None,
             error=error,
         )

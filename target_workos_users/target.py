@@ -132,7 +132,7 @@ class TargetWorkosUsers(CommandLineTarget):
             self._retry = Retry(settings.only_errors_from, read_listed(settings))
         taker: Importer | Plan
         if settings.dry_run:
-            taker = self._plan = Plan(settings, progress)
+            taker = self._plan = Plan(settings, progress, self._streams.kinds)
         else:
             importer, self._locks = open_importer(
                 settings,
@@ -142,6 +142,7 @@ class TargetWorkosUsers(CommandLineTarget):
                 early_state=self._early_state,
                 state_file=self.state_file,
                 sources=self._sources,
+                kinds=self._streams.kinds,
             )
             taker = self._importer = importer
             for number in SIGNALS:

@@ -51,6 +51,10 @@ class AuthorizationCalls(Calls):
         """
         return await self._list(_PERMISSIONS, {"limit": PAGE, "after": after})
 
+    async def get_permission(self, slug: str) -> dict[str, Any] | None:
+        """The permission with this slug, or None."""
+        return await self._find((*_PERMISSIONS, slug), slug=slug)
+
     async def create_permission(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Create a permission of ``slug``, ``name``, ``description``; SLUG_EXISTS if taken."""
         return await self._entity("POST", _PERMISSIONS, body=fields, meaning=slug_reason)

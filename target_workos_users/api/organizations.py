@@ -33,8 +33,17 @@ class OrganizationCalls(Calls):
         """
         return await self._list(_ORGANIZATIONS, {"limit": PAGE, "after": after})
 
+    async def find_organizations_by_name(self, name: str) -> list[dict[str, Any]]:
+        """The organizations of just this name, of the first hundred that have it in theirs."""
+        found = (await self._list(_ORGANIZATIONS, {"limit": PAGE, "search": name})).data
+        return [organization for organization in found if organization.get("name") == name]
+
+    async def find_organizations_by_domain(self, domain: str) -> list[dict[str, Any]]:
+        """The organizations that have a domain."""
+        return (await self._list(_ORGANIZATIONS, {"limit": PAGE, "domains": domain})).data
+
     async def create_organization(
-        self, *, name: str, external_id: str, **fields: Any
+        self, *, name: str, external_id: str | None = None, **fields: Any
     ) -> dict[str, Any]:
         """Create an organization; EXTERNAL_ID_EXISTS if the external id is taken.
 
@@ -44,12 +53,13 @@ class OrganizationCalls(Calls):
             fields: Others of ``POST /organizations``: ``domain_data``, ``metadata``,
                 ``allow_profiles_outside_organization``.
         """
+        given = {"external_id": external_id} if external_id else {}
         return await self._entity(
             "POST",
             _ORGANIZATIONS,
-            body={"name": name, "external_id": external_id, **fields},
+            body={"name": name, **given, **fields},
             meaning=organization_reason,
-            external_id=external_id,
+            **given,
         )
 
     async def update_organization(

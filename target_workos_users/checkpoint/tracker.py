@@ -177,6 +177,29 @@ class Checkpoint:
             stream.tally.update(results)
         self._forward(part)
 
+    def commit_again(
+        self, name: str, position: int, result: Counter[str], made: Counter[str]
+    ) -> None:
+        """A record that was committed as failed was loaded once more.
+
+        Args:
+            name: The stream.
+            position: Of the record, in this run's reading of the stream.
+            result: What became of it, one.
+            made: What else was counted.
+        """
+        stream = self.streams[name]
+        stream.tally.update(made)
+        if FAILED in result:
+            return
+        stream.tally.update(result)
+        stream.tally[FAILED] -= 1
+        start = stream.origin
+        for index, chunk in enumerate(stream.done):
+            if start <= position < start + chunk.records:
+                stream.done[index] = StoredChunk(chunk.records, chunk.digest, chunk.failed - 1)
+            start += chunk.records
+
     def truncate(self, part: Part, records: int) -> Part | None:
         """The first records of a part that was stopped half-way, if they can be committed.
 

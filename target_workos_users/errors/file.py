@@ -120,19 +120,27 @@ class ErrorsFile:
                 "and run again: the import goes on from the last STATE line."
             )
 
-    def drop_lines(self, is_settled: Callable[[ErrorLine], bool]) -> None:
-        """At the end of a pass: drop what an earlier run wrote of records that came again.
+    def drop_lines(
+        self,
+        is_settled: Callable[[ErrorLine], bool],
+        was_tried: Callable[[ErrorLine], bool] = lambda _: False,
+        again_from: int = 0,
+    ) -> None:
+        """At the end: drop what was written of records that came again, or were loaded again.
 
         Args:
-            is_settled: Whether this run looked at the record of a line.
+            is_settled: Whether this run looked at the record of an earlier run's line.
+            was_tried: Whether it loaded the record of a line of its own once more.
+            again_from: Where the lines begin that tell how that went.
 
         Raises:
             OutputError: It can't be written.
         """
-        if not self._of_this_run or self._file is None:
+        if not (self._of_this_run or again_from) or self._file is None:
             return
+        lines = self._lines_but(is_settled, was_tried, again_from)
         try:
-            private_replace(self.path, self._lines_but(is_settled), sync=True)
+            private_replace(self.path, lines, sync=True)
             self._file.close()
             self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
             self._look(self._file.seek(0, os.SEEK_END))
@@ -149,8 +157,13 @@ class ErrorsFile:
             self._file.close()
             self._file = None
 
-    def _lines_but(self, is_settled: Callable[[ErrorLine], bool]) -> Iterator[bytes]:
-        """All lines but those of earlier runs whose records came again, then or now."""
+    def _lines_but(
+        self,
+        is_settled: Callable[[ErrorLine], bool],
+        was_tried: Callable[[ErrorLine], bool],
+        again_from: int,
+    ) -> Iterator[bytes]:
+        """All lines but those whose records came again, or were loaded again, then or now."""
         latest: dict[int, int] = {}
         for position, raw in self._lines_before():
             line = decoded(raw)
@@ -160,8 +173,12 @@ class ErrorsFile:
             if latest.get(failure_key(decoded(raw), raw)) == position:
                 yield raw
         with self.path.open("rb") as file:
-            file.seek(self._of_this_run)
-            yield from file
+            position = file.seek(self._of_this_run)
+            for raw in file:
+                line = decoded(raw) if position < again_from else None
+                position += len(raw)
+                if line is None or not was_tried(line):
+                    yield raw
 
     def _lines_before(self) -> Iterator[tuple[int, bytes]]:
         """The lines of earlier runs, with their positions."""

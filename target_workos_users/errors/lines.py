@@ -12,6 +12,7 @@ from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records import numbers
 from target_workos_users.records.columns import KNOWN_COLUMNS, by_column
+from target_workos_users.records.kinds import OTHER_COLUMNS, Kind
 from target_workos_users.records.redaction import redact_text
 from target_workos_users.records.shown import show_record
 from target_workos_users.texts import neutralize
@@ -63,6 +64,7 @@ def decoded(line: bytes) -> ErrorLine | None:
 def error_line(
     *,
     stream: str,
+    kind: Kind,
     record_number: int,
     chunk: int,
     record: Mapping[str, Any],
@@ -74,6 +76,7 @@ def error_line(
 
     Args:
         stream: The stream's name.
+        kind: What its records are.
         record_number: Counts from 1 in the tap's order.
         chunk: Counts from 1.
         record: The record as it came; its secrets are replaced.
@@ -81,10 +84,12 @@ def error_line(
         fingerprint: Stands for the record, secrets and all, under the ledger's key.
         shown_columns: The setting.
     """
-    shown = show_record(record, shown_columns)
+    own = OTHER_COLUMNS.get(kind, frozenset()) - {"metadata"}
+    shown = show_record(record, {*shown_columns, *own})
     clean = by_column(shown)
     return {
         "stream": stream,
+        "kind": kind,
         "record_number": record_number,
         "chunk": chunk,
         "email": clean.get("email"),

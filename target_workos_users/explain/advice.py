@@ -52,6 +52,15 @@ _BY_TYPE: Mapping[str, str] = MappingProxyType(
         "user_update": "The user is there, but keeps its old fields: correct the source and run "
         "again; or clear up what WorkOS refuses, and load these records with only_errors_from and "
         'existing_users "update".',
+        "user_missing": "The record is about a user that WorkOS doesn't have: load the user as "
+        "well, in any order; or correct the column that names it.",
+        "organization_create": "The organization isn't there: clear up what WorkOS says (a domain "
+        "that another one has, say), and run again.",
+        "organization_update": "The organization is there, but keeps its old fields: clear up what "
+        "WorkOS says, and run again.",
+        "role_write": "The role lacks what the message says: create it in WorkOS, or load a stream "
+        "of permissions too, and run again.",
+        "permission_write": "Clear up what WorkOS says of the permission, and run again.",
         "membership_create": "The user is there, but isn't a member yet: clear up what WorkOS "
         "says, then load these records again with only_errors_from.",
         "role_assignment": "The user is a member, but without these roles: create the roles in "

@@ -177,22 +177,23 @@ class Ledger:
 
     # Records
 
-    def identity(self, stream: str, *parts: object) -> int:
+    def identity(self, *parts: object) -> int:
         """The number under which a record is remembered.
 
         Args:
-            stream: Its stream.
-            parts: What tells it from others: email and organization, say; or its digest.
+            parts: What tells it from others of the import: email and organization, say; or its
+                digest.
         """
-        return self.fingerprinter.number(self._names.stream(self._run.lineage, stream), *parts)
+        return self.fingerprinter.number(self._run.lineage, *parts)
 
-    def past(self, identity: int, digest: bytes = b"", number: int = 0) -> Past:
+    def past(self, identity: int, digest: bytes = b"", number: int = 0, *, stream: str) -> Past:
         """What is known of a record's identity.
 
         Args:
             identity: From :meth:`identity`.
             digest: Of the record that is looked at.
             number: Of the record.
+            stream: Of the record.
         """
         rows = self._database.query(VERSIONS, (identity,))
         if len(rows) == MANY_VERSIONS:  # thousands of rows of one person mustn't cost their square
@@ -200,7 +201,8 @@ class Ledger:
             rows = self._database.query(VERSIONS_NEAR, near)
         with self._database.reading():
             versions = list(map(version_of, rows))
-        return Past(versions, self._run.reset, self._run.first_turn)
+        of = self._names.stream(self._run.lineage, stream)
+        return Past(versions, self._run.reset, self._run.first_turn, of)
 
     def settle(
         self,
@@ -272,6 +274,18 @@ class Ledger:
             OutputError: The ledger can't be written.
         """
         self._names.add_organization(workos_id, external_id, made=made)
+
+    def attempt_organization(self, external_id: str) -> None:
+        """An organization is about to be created; :attr:`defer` commits that first.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._names.attempt_organization(external_id)
+
+    def made_organization(self, workos_id: str) -> bool:
+        """Whether this import made an organization, or tried to and then found it."""
+        return self._names.made_organization(workos_id)
 
     # Writing
 

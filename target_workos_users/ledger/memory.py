@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.ledger.prints import Prints, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 
 class Made(IntEnum):
@@ -22,8 +22,8 @@ class Made(IntEnum):
 
 MANY_VERSIONS = 50
 _COLUMNS = (
-    "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints "
-    "FROM records r LEFT JOIN organizations o ON o.id = organization WHERE key = "
+    "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints, "
+    "stream FROM records r LEFT JOIN organizations o ON o.id = organization WHERE key = "
 )
 VERSIONS = f"{_COLUMNS} ?1 ORDER BY turn DESC LIMIT {MANY_VERSIONS}"
 _NEAR = """?1 AND digest IN (
@@ -64,6 +64,11 @@ class Person:
     held: Prints = field(default_factory=dict)
     seen: Prints = field(default_factory=dict)
 
+    @property
+    def is_named_only(self) -> bool:
+        """Whether it is known from records that name it only, and was there before them."""
+        return self.user_id is not None and self.made is Made.NO and not self.settled
+
 
 @dataclass(slots=True, frozen=True)
 class Version:
@@ -80,6 +85,7 @@ class Version:
         roles: Roles that the membership has on this record's account.
         inactive: The membership was deactivated for this record.
         prints: Values that were written, or seen, for this record.
+        stream: The number of its stream.
     """
 
     digest: bytes
@@ -92,11 +98,12 @@ class Version:
     roles: tuple[str, ...] = ()
     inactive: bool = False
     prints: Prints = field(default_factory=dict)
+    stream: int = 0
 
 
 @dataclass(slots=True)
 class Past:
-    """All that is known of one identity in a stream: an email with an organization.
+    """All that is known of one identity in an import: an email with an organization.
 
     The source may have several rows of one identity: each has its version. A row that changed
     replaces its own version, so that a row that changes back is not taken for done.
@@ -105,11 +112,13 @@ class Past:
         versions: Newest first.
         reset: The turn at which the import was last reset: what is older is to be verified.
         run: The turn at which this run began: what is newer belongs to other rows of the source.
+        stream: The number of the record's stream; versions of other streams are other records.
     """
 
     versions: Sequence[Version] = ()
     reset: int = 0
     run: int = 0
+    stream: int = 0
 
     def is_done(self, digest: bytes) -> bool:
         """Whether a record needs no request."""
@@ -117,6 +126,10 @@ class Past:
             version.digest == digest and version.done and version.turn >= self.reset
             for version in self.versions
         )
+
+    def is_current(self, version: Version | None) -> bool:
+        """Whether what a version says needn't be verified since a reset."""
+        return version is not None and version.turn >= self.reset
 
     def before(
         self, digest: bytes, number: int, prints: Prints, is_there: Callable[[int], bool]
@@ -136,15 +149,20 @@ class Past:
             if version.digest == digest:
                 return version
         return max(
-            (v for v in self.versions if v.turn < self.run and not is_there(v.number)),
+            (v for v in self._own if v.turn < self.run and not is_there(v.number)),
             key=lambda v: (len(v.prints.items() & prints.items()), -abs(v.number - number)),
             default=None,
         )
 
     @property
     def has_come(self) -> bool:
-        """Whether this run looked at a record of the identity."""
-        return any(version.turn >= self.run for version in self.versions)
+        """Whether this run looked at a record of the identity, in its stream."""
+        return any(version.turn >= self.run for version in self._own)
+
+    @property
+    def _own(self) -> Iterable[Version]:
+        """Those of the stream."""
+        return (version for version in self.versions if version.stream == self.stream)
 
     @property
     def membership(self) -> Version | None:
@@ -183,7 +201,8 @@ def version_of(row: Sequence[Any]) -> Version:
     Raises:
         ValueError: It makes no sense.
     """
-    digest, number, turn, done, organization_id, membership_id, made, roles, inactive, prints = row
+    digest, number, turn, done, organization_id, membership_id, made, roles, *rest = row
+    inactive, prints, stream = rest
     return Version(
         digest,
         int(number),
@@ -195,4 +214,5 @@ def version_of(row: Sequence[Any]) -> Version:
         roles=tuple((roles or "").split()),
         inactive=bool(inactive),
         prints=unpack(prints),
+        stream=int(stream),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.ledger.memory import Made
 
 if TYPE_CHECKING:
     from target_workos_users.ledger.database import Database
@@ -59,11 +61,35 @@ class Names:
         Raises:
             OutputError: The ledger can't be written.
         """
+        values: tuple[Any, ...] = (external_id,)
+        attempts = "FROM organizations WHERE workos_id IS NULL AND external_id = ?"
+        attempted = self._database.query(f"SELECT 1 {attempts}", values)
+        if attempted:
+            self._database.write(f"DELETE {attempts}", values)
+        how = Made.YES if made else Made.ATTEMPTED if attempted else Made.NO
         self._database.write(
             "INSERT INTO organizations (workos_id, external_id, made) VALUES (?, ?, ?) "
             "ON CONFLICT (workos_id) DO NOTHING",
-            (workos_id, external_id, int(made)),
+            (workos_id, external_id, int(how)),
         )
+
+    def attempt_organization(self, external_id: str) -> None:
+        """An organization is about to be created.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        self._database.write(
+            "INSERT INTO organizations (external_id, made) VALUES (?, ?)",
+            (external_id, int(Made.ATTEMPTED)),
+        )
+
+    def made_organization(self, workos_id: str) -> bool:
+        """Whether this import made an organization, or tried to and then found it."""
+        found = self._database.query(
+            "SELECT made FROM organizations WHERE workos_id = ?", (workos_id,)
+        )
+        return bool(found and found[0][0])
 
     def _number(self, statement: str, values: tuple[str, ...]) -> int:
         found = self._database.query(statement, values)

@@ -32,6 +32,9 @@ _SLOTS = {
     "password_hash_type": PASSWORD,
     "password_salt_position": PASSWORD,
     "totp_secret": TOTP,
+    "domain_data": 8,
+    "allow_profiles_outside_organization": 9,
+    "description": 10,
 }
 _NAMES = {slot: name for name, slot in reversed(_SLOTS.items())}
 _FIRST_OF_METADATA, _LAST_OF_METADATA = 256, 32_767

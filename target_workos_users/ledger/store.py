@@ -34,6 +34,7 @@ CREATE TABLE streams (id INTEGER PRIMARY KEY, lineage TEXT, name TEXT, UNIQUE (l
 CREATE TABLE organizations (
     id INTEGER PRIMARY KEY, workos_id TEXT UNIQUE, external_id TEXT, made INTEGER
 );
+CREATE INDEX attempts ON organizations (external_id) WHERE workos_id IS NULL;
 CREATE TABLE people (
     key INTEGER PRIMARY KEY, email TEXT, user_id TEXT, external_id TEXT,
     made INTEGER, settled INTEGER, turn INTEGER, held BLOB, seen BLOB

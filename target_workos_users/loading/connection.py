@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from target_workos_users.api.connect import connect
+from target_workos_users.loading.authorization_records import AuthorizationRecords
 from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
+from target_workos_users.loading.organization_records import OrganizationRecords
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.users import Users
+from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Ledger
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.loading.task import Task
+    from target_workos_users.loading.task import AnyTask
     from target_workos_users.settings.settings import Settings
 
 
@@ -56,6 +59,10 @@ def make_loader(
         users=users,
         memberships=Memberships(api, organizations, roles),
         factors=Factors(api),
+        organization_records=OrganizationRecords(
+            api, ledger, organizations, existing=settings.existing_organizations
+        ),
+        authorization_records=AuthorizationRecords(api, organizations),
         require_membership=settings.require_membership,
     )
 
@@ -68,11 +75,13 @@ class Connection:
         transport: Counts and paces the requests.
         organizations: Known organizations.
         queue: Rows that are waiting or in flight.
+        loader: Loads them.
     """
 
     transport: Transport
     organizations: OrganizationCache
     queue: LoadQueue
+    loader: Loader
     _stack: AsyncExitStack
 
     @classmethod
@@ -90,19 +99,26 @@ class Connection:
                 api,
                 create_missing=settings.create_missing_orgs,
                 state=org_cache,
+                attempt=ledger.attempt_organization,
                 note=ledger.organization,
             )
             loader = make_loader(api, settings, ledger, organizations)
             queue = LoadQueue(loader.load, concurrency=settings.concurrency)
-            return cls(transport, organizations, queue, stack.pop_all())
+            return cls(transport, organizations, queue, loader, stack.pop_all())
 
-    def load(self, tasks: Iterable[tuple[Task, Callable[[Outcome], None]]]) -> None:
+    def load(self, tasks: Iterable[tuple[AnyTask, Callable[[Outcome], None]]]) -> None:
         """Load rows; their organizations are resolved ahead of them."""
         tasks = list(tasks)
-        named = (task.row.organization for task, _ in tasks)
+        named = (
+            task.row.organization for task, _ in tasks if task.row.kind is not Kind.ORGANIZATIONS
+        )
         self.organizations.prefetch(filter(None, named))
         for task, done in tasks:
             self.queue.submit(task, done)
+
+    def look_again(self) -> None:
+        """What WorkOS didn't have may be there by now."""
+        self.loader.look_again()
 
     def stop(self) -> None:
         """Start no row and no retry any more; requests in flight go on."""

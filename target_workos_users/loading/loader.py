@@ -12,16 +12,20 @@ from target_workos_users.exceptions import (
 )
 from target_workos_users.ledger import Version
 from target_workos_users.ledger.prints import TOTP
+from target_workos_users.loading.authorization_records import as_record_error
 from target_workos_users.loading.loaded import LoadedMembership
 from target_workos_users.loading.memberships import Memberships, UserGone
-from target_workos_users.loading.outcome import Outcome, Tally
+from target_workos_users.loading.outcome import Outcome, Result, Tally
+from target_workos_users.loading.task import AnyTask, EntityTask, Task
+from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
     from target_workos_users.ledger import Ledger
+    from target_workos_users.loading.authorization_records import AuthorizationRecords
     from target_workos_users.loading.factors import Factors
     from target_workos_users.loading.loaded import LoadedUser
+    from target_workos_users.loading.organization_records import OrganizationRecords
     from target_workos_users.loading.organizations import OrganizationCache
-    from target_workos_users.loading.task import Task
     from target_workos_users.loading.users import Users
 
 
@@ -36,6 +40,8 @@ class Loader:
         users: Makes sure of users.
         memberships: Makes sure of memberships.
         factors: Enrolls TOTP factors.
+        organization_records: Loads organizations.
+        authorization_records: Loads roles and permissions.
         require_membership: Delete a user that a row has made if its membership can't be made and
             it has none; and make none if its organization can't be resolved.
     """
@@ -48,16 +54,20 @@ class Loader:
         users: Users,
         memberships: Memberships,
         factors: Factors,
+        organization_records: OrganizationRecords,
+        authorization_records: AuthorizationRecords,
         require_membership: bool,
     ) -> None:
         self._ledger = ledger
+        self._organization_records = organization_records
+        self._authorization_records = authorization_records
         self._organizations = organizations
         self._users = users
         self._memberships = memberships
         self._factors = factors
         self._require_membership = require_membership
 
-    async def load(self, task: Task) -> Outcome:
+    async def load(self, task: AnyTask) -> Outcome:
         """Load one row, and tell the ledger.
 
         Returns:
@@ -67,6 +77,9 @@ class Loader:
             StopRun: The run can't go on; also ``transport.Stopped`` and ``CancelledError`` pass
                 through. The row is unfinished then.
         """
+        if isinstance(task, EntityTask):
+            return await self._load_entity(task)
+        assert isinstance(task, Task)
         outcome = Outcome()
         if task.row.skipped_hash:
             outcome.tallies.append(Tally.HASHES_SKIPPED)
@@ -80,6 +93,32 @@ class Loader:
             outcome.errors.append(error)
         outcome.close()
         self._remember(task, outcome, membership)
+        return outcome
+
+    def look_again(self) -> None:
+        """What WorkOS didn't have may be there by now."""
+        self._organizations.look_again()
+        self._memberships.look_again()
+
+    async def _load_entity(self, task: EntityTask) -> Outcome:
+        outcome, kind = Outcome(Result.LOADED), task.row.kind
+        records = {Kind.ORGANIZATIONS: self._organization_records}
+        task.look(self._ledger)
+        try:
+            await records.get(kind, self._authorization_records).load(task, outcome)
+        except RecordError as error:
+            outcome.errors.append(error)
+        except ApiError as error:
+            outcome.errors.append(as_record_error(kind, error))
+        outcome.close()
+        version = Version(
+            task.digest,
+            task.number,
+            done=not outcome.errors,
+            organization_id=outcome.org_id,
+            prints=task.prints,
+        )
+        self._settle(task, version, outcome)
         return outcome
 
     async def _load(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
@@ -107,7 +146,8 @@ class Loader:
                 ) from error
 
     async def _load_user(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
-        user = await self._users.ensure(task, outcome)
+        is_user = task.row.kind is Kind.USERS
+        user = await (self._users.ensure(task, outcome) if is_user else self._users.find(task))
         outcome.user_id, outcome.result = user.id, user.result
         membership = None
         if task.row.organization is not None and outcome.org_id is not None:
@@ -124,7 +164,7 @@ class Loader:
                 if self._require_membership and await self._take_back(task, user, outcome, error):
                     return None
         await self._enroll(task, user, outcome)
-        if not user.person.settled:
+        if is_user and not user.person.settled:
             user.person.settled = True
             self._users.keep(user)
         return membership
@@ -159,7 +199,8 @@ class Loader:
         totp, person = task.row.totp, user.person
         if totp is None or person.held.get(TOTP) == task.prints[TOTP]:
             return
-        if not user.first and task.before is None:
+        is_factor = task.row.kind is Kind.TOTP_FACTORS
+        if task.before is None and (TOTP in person.held if is_factor else not user.first):
             outcome.remarks.append("conflicting totp_secret")
             outcome.tallies.append(Tally.CONFLICTS)
         elif await self._factors.enroll(totp, user, outcome):
@@ -186,12 +227,17 @@ class Loader:
             inactive=bool(membership and membership.inactive),
             prints=task.prints_before | ({} if failed_user else task.prints),
         )
+        self._settle(task, version, outcome, email=task.row.email)
+
+    def _settle(
+        self, task: AnyTask, version: Version, outcome: Outcome, email: str | None = None
+    ) -> None:
         self._ledger.settle(
             task.identity,
             version,
             stream=task.stream,
             chunk=task.chunk,
-            email=task.row.email,
-            replaces=before,
+            email=email,
+            replaces=task.before,
             error=" ".join(error.error_type for error in outcome.errors) or None,
         )

@@ -62,6 +62,10 @@ class Memberships:
         self._delays = delays
         self._writes = RoleWrites(api, roles)
 
+    def look_again(self) -> None:
+        """Roles that weren't there may be there by now."""
+        self._roles.look_again()
+
     async def ensure(
         self,
         task: Task,

@@ -14,7 +14,7 @@ from target_workos_users.loading.lru import LruDict
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.records.parse import OrganizationRef
@@ -59,6 +59,7 @@ class OrganizationCache:
         state: What :meth:`to_state` gave in an earlier run.
         capacity: Organizations remembered at most, the least recently used are dropped.
         delays: Seconds between look-ups of an organization that someone else is just creating.
+        attempt: Called with the external id before an organization is created.
         note: Called with the WorkOS id and the external id of each organization that was looked
             up, and ``made``: whether it was created for that, for certain.
     """
@@ -71,8 +72,10 @@ class OrganizationCache:
         state: Mapping[str, str] | None = None,
         capacity: int = 10_000,
         delays: Sequence[float] = LOOKUP_DELAYS,
+        attempt: Callable[[str], None] | None = None,
         note: Note | None = None,
     ) -> None:
+        self._attempt = attempt
         self._note = note or (lambda *_, **__: None)
         self.counts = OrganizationCounts()
         self._api = api
@@ -120,6 +123,35 @@ class OrganizationCache:
                 if pending_ref.name == ref.name:
                     raise replace(error) from error  # each record completes its own copy
                 # It failed for want of a name, or for its name: this one has another.
+
+    async def make(self, ref: OrganizationRef, ensure: Callable[[], Awaitable[str]]) -> str:
+        """Let an organization's own record make it, while all others that name it wait.
+
+        Args:
+            ref: Names it by external id.
+            ensure: Makes sure of it; returns its WorkOS id.
+
+        Raises:
+            Exception: What ``ensure`` raises.
+        """
+        key = _key(ref)
+        while pending := self._pending.get(key):
+            await asyncio.wait([pending[1]])
+
+        async def run() -> str:
+            try:
+                organization_id = await ensure()
+            finally:
+                del self._pending[key]
+            self._by_external_id[ref.external_id or ""] = organization_id
+            return organization_id
+
+        # No other row has this name: if it fails, each of them looks for itself.
+        return await asyncio.shield(self._begin(replace(ref, name=f"{ref.name}\0"), run())[1])
+
+    def look_again(self) -> None:
+        """What wasn't found may be there by now."""
+        self._failures.clear()
 
     def prefetch(self, refs: Iterable[OrganizationRef]) -> None:
         """Begin to resolve the organizations of rows to come, ten at a time.
@@ -179,7 +211,12 @@ class OrganizationCache:
             raise replace(error)
 
     def _start(self, ref: OrganizationRef) -> tuple[OrganizationRef, asyncio.Task[str]]:
-        task = asyncio.create_task(self._look_up(ref))
+        return self._begin(ref, self._look_up(ref))
+
+    def _begin(
+        self, ref: OrganizationRef, look: Coroutine[Any, Any, str]
+    ) -> tuple[OrganizationRef, asyncio.Task[str]]:
+        task = asyncio.create_task(look)
         # If every caller was cancelled, nobody else fetches the exception.
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._pending[_key(ref)] = ref, task
@@ -239,7 +276,11 @@ class OrganizationCache:
                     if name
                     else "and no org_name is given to create it with: give one, or create it"
                 ),
+                waits=True,
             )
+        if self._attempt:
+            self._attempt(external_id)
+            await asyncio.sleep(0)  # the ledger commits that before the request is sent
         try:
             created = await self._api.create_organization(name=name, external_id=external_id)
         except ApiError as error:

@@ -16,6 +16,10 @@ REMARKS = {
     "organization_name": "records give one organization several names; the first one holds",
     "role_ignored": "records have roles that WorkOS doesn't know; they were left out "
     "(unknown_roles)",
+    "permissions_left": "roles have permissions in WorkOS that their records don't give; they keep "
+    "them",
+    "definition_left": "roles or permissions have another name or description in WorkOS than their "
+    "records give; they keep it",
     "status_left": "memberships that this import didn't make are active, though the source says "
     "inactive; they were left so",
 }
@@ -23,9 +27,10 @@ REMARKS = {
 
 
 class Result(StrEnum):
-    """What became of a record's user; each record has exactly one."""
+    """What became of a record, that is of its user; each record has exactly one."""
 
     CREATED = "created"
+    LOADED = "loaded"  # of another kind than users
     EXISTING = "existing"  # found in WorkOS
     UPDATED = "updated"
     MERGED = "merged"  # an earlier row or run of this import had the same email
@@ -50,6 +55,13 @@ class Tally(StrEnum):
     HASHES_SKIPPED = "hashes_skipped"  # unusable_hashes
     FACTORS = "factors"  # TOTP factors enrolled
     FACTORS_EXISTING = "factors_existing"
+    ORGANIZATIONS_CREATED = "organizations_created"  # by a record of their own
+    ORGANIZATIONS_EXISTING = "organizations_existing"
+    ORGANIZATIONS_UPDATED = "organizations_updated"
+    ROLES_CREATED = "roles_created"
+    ROLES_EXISTING = "roles_existing"
+    PERMISSIONS_CREATED = "permissions_created"
+    PERMISSIONS_EXISTING = "permissions_existing"
     CONFLICTS = "conflicts"  # a value that another row of the same email has otherwise
 
 
@@ -74,6 +86,11 @@ class Outcome:
     user_id: str | None = None
     org_id: str | None = None
     organization: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether it failed only for what may be in a record that comes later."""
+        return bool(self.errors) and all(error.waits for error in self.errors)
 
     def close(self) -> None:
         """Make ``result`` agree with ``errors``, and give each error the ids that it lacks."""

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.loading.task import Task
+    from target_workos_users.loading.task import AnyTask
 
-    Entry = tuple[Task, Callable[[Outcome], None]]
+    Entry = tuple[AnyTask, Callable[[Outcome], None]]
 
 
 class LoadQueue:
@@ -32,7 +32,7 @@ class LoadQueue:
             programming error); no row starts after it.
     """
 
-    def __init__(self, load: Callable[[Task], Awaitable[Outcome]], *, concurrency: int) -> None:
+    def __init__(self, load: Callable[[AnyTask], Awaitable[Outcome]], *, concurrency: int) -> None:
         self.failure: Exception | None = None
         self._load = load
         self._concurrency = concurrency
@@ -42,7 +42,7 @@ class LoadQueue:
         self._stopping = False
         self._halted = asyncio.Event()
 
-    def submit(self, task: Task, done: Callable[[Outcome], None]) -> None:
+    def submit(self, task: AnyTask, done: Callable[[Outcome], None]) -> None:
         """Queue a row.
 
         Args:
@@ -110,18 +110,19 @@ class LoadQueue:
         """The next row whose email isn't in flight; from now on it is."""
         while self._ready and not self._stopping:
             entry = self._ready.popleft()
-            behind = self._behind.get(entry[0].row.email)
+            key = entry[0].row.key
+            behind = self._behind.get(key)
             if behind is None:
-                self._behind[entry[0].row.email] = deque()
+                self._behind[key] = deque()
                 return entry
             behind.append(entry)
         return None
 
-    async def _load_user(self, task: Task, done: Callable[[Outcome], None]) -> None:
+    async def _load_user(self, task: AnyTask, done: Callable[[Outcome], None]) -> None:
         """Load the row and those that have come to wait behind it."""
-        email = task.row.email
+        key = task.row.key  # the task may learn the email by and by
         done(await self._load(task))
-        while (behind := self._behind[email]) and not self._stopping:
+        while (behind := self._behind[key]) and not self._stopping:
             task, done = behind.popleft()
             done(await self._load(task))
-        del self._behind[email]
+        del self._behind[key]

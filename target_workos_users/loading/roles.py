@@ -39,6 +39,10 @@ class Roles:
             _MOST_ORGANIZATIONS
         )
 
+    def look_again(self) -> None:
+        """What wasn't there may be there by now."""
+        self._asked.clear()
+
     async def known(
         self,
         wanted: Sequence[str],
@@ -111,8 +115,11 @@ class Roles:
             f"role, or correct the column, {why}; {LOAD_AGAIN}"
         )
         if refusal:
-            return refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
-        return RecordError(ErrorType.ROLE_ASSIGNMENT, message)
+            error = refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
+        else:
+            error = RecordError(ErrorType.ROLE_ASSIGNMENT, message)
+        error.waits = True
+        return error
 
     async def _roles_of(self, organization_id: str, wanted: Sequence[str]) -> frozenset[str] | None:
         """The slugs of an organization's roles; None if WorkOS doesn't tell."""

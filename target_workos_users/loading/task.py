@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from target_workos_users.ledger import Past, Version
+from target_workos_users.records.kinds import Kind
+from target_workos_users.records.parse import UserRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from target_workos_users.ledger import Ledger
     from target_workos_users.ledger.prints import Prints
-    from target_workos_users.records.parse import OrganizationRef, UserRow
+    from target_workos_users.records.entities import EntityRow
+    from target_workos_users.records.read import Row
 
 
 @dataclass(slots=True)
-class Task:
+class AnyTask:
     """A row to load.
 
     Attributes:
@@ -37,7 +41,7 @@ class Task:
     chunk: int
     number: int
     digest: bytes
-    row: UserRow
+    row: Row
     identity: int
     prints: Prints
     is_there: Callable[[int], bool] = lambda _: False
@@ -47,7 +51,7 @@ class Task:
 
     def look(self, ledger: Ledger) -> None:
         """Learn what is known by now: rows of its identity that came with it may be finished."""
-        self.past = ledger.past(self.identity, self.digest, self.number)
+        self.past = ledger.past(self.identity, self.digest, self.number, stream=self.stream)
         self.before = self.past.before(self.digest, self.number, self.prints, self.is_there)
 
     @property
@@ -61,17 +65,23 @@ class Task:
         return self.before.prints if self.before else {}
 
 
-def identity_of(
-    ledger: Ledger, stream: str, email: str, organization: OrganizationRef | None
-) -> int:
-    """The number under which the ledger remembers a person's membership in a stream."""
-    named = organization and (organization.id or organization.external_id)
-    return ledger.identity(stream, email, named)
+@dataclass(slots=True)
+class Task(AnyTask):
+    """A row about a user."""
+
+    row: UserRow
+
+
+@dataclass(slots=True)
+class EntityTask(AnyTask):
+    """A row about no user."""
+
+    row: EntityRow
 
 
 def make_task(
     ledger: Ledger,
-    row: UserRow,
+    row: Row,
     *,
     stream: str,
     chunk: int,
@@ -79,7 +89,7 @@ def make_task(
     digest: bytes,
     is_there: Callable[[int], bool] = lambda _: False,
     proven: bool = False,
-) -> Task | None:
+) -> AnyTask | None:
     """The task of a row; None if the ledger knows that there is nothing to do.
 
     Args:
@@ -95,11 +105,21 @@ def make_task(
     Raises:
         OutputError: The ledger can't be written.
     """
-    identity = identity_of(ledger, stream, row.email, row.organization)
-    secret = {"totp_secret": row.totp.secret} if row.totp else {}
-    prints = ledger.fingerprinter.prints({**row.fields, **secret})
-    task = Task(stream, chunk, number, digest, row, identity, prints, is_there, proven)
-    if ledger.person(row.email) is not None:
+    identity = ledger.identity(*row.identity)
+    if row.kind is not Kind.USERS:  # a user's record may have the very same columns
+        digest = blake2b(digest, digest_size=len(digest), salt=row.kind.encode()).digest()
+    place = (stream, chunk, number, digest)
+    task: AnyTask
+    if isinstance(row, UserRow):
+        secret = {"totp_secret": row.totp.secret} if row.totp else {}
+        prints = ledger.fingerprinter.prints({**row.fields, **secret})
+        task = Task(*place, row, identity, prints, is_there, proven)
+        known = row.kind is not Kind.USERS or ledger.person(row.email) is not None
+    else:
+        prints = ledger.fingerprinter.prints(row.fields)
+        task = EntityTask(*place, row, identity, prints, is_there, proven)
+        known = True
+    if known:
         task.look(ledger)
         if task.past.is_done(digest):
             ledger.move(identity, digest, chunk=chunk, number=number)

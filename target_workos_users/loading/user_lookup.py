@@ -53,6 +53,31 @@ class UserLookup:
         except ApiError as error:
             raise _lookup_error("external_id", error) from error
 
+    async def named(self, row: UserRow) -> User:
+        """The user that a record of another kind than users names.
+
+        Raises:
+            RecordError: ``user_missing``: there is none, or WorkOS doesn't tell.
+        """
+        try:
+            if row.email:
+                column, found = "email", await self._api.find_user_by_email(row.email)
+            elif row.user_external_id:
+                column = "external id"
+                found = await self._api.find_user_by_external_id(row.user_external_id)
+            else:
+                column, found = "user_id", await self._api.get_user(row.key)
+        except ApiError as error:
+            raise error.as_record_error(ErrorType.USER_MISSING) from error
+        if found is None:
+            raise RecordError(
+                ErrorType.USER_MISSING,
+                f"WorkOS has no user with this {column}, and a record of {row.kind} makes none: "
+                f"load the user too, or correct the column; {LOAD_AGAIN}",
+                waits=True,
+            )
+        return found
+
     async def clashing(self, row: UserRow, error: ApiError) -> User:
         """The user that a create clashed with.
 

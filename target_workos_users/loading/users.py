@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
@@ -91,11 +92,30 @@ class Users:
             task.look(self._ledger)
         if person is not None and person.user_id is not None and not person.current:
             person = await self._verify(task.row, person)
-        if person is None or person.user_id is None:
+        if person is None or person.user_id is None or person.is_named_only:
             return await self._create_or_find(task, person, outcome)
         if self._existing_users == "fail" and person.made is Made.NO:
             raise _refused(task.row, person.user_id)
         return await self._complete(task, person, outcome)
+
+    async def find(self, task: Task) -> LoadedUser:
+        """The user of a row that only names it; the row gets its email.
+
+        Raises:
+            RecordError: ``user_missing``.
+        """
+        email = task.row.email
+        person = self._ledger.person(email) if email else None
+        if person is None or person.user_id is None or not person.current:
+            found = await self._lookup.named(task.row)
+            email = str(found.get("email") or email or found["id"]).lower()
+            task.row = replace(task.row, email=email)
+            person = self._ledger.person(email)
+            if person is None or person.user_id != found["id"]:
+                person = Person(email, found["id"], found.get("external_id"))
+            person.current = True
+            self._ledger.keep(person)
+        return LoadedUser(person, Result.LOADED)
 
     def keep(self, user: LoadedUser) -> None:
         """Remember what is known of a user now."""
@@ -138,7 +158,8 @@ class Users:
         row = task.row
         attempted = person is not None and person.made is Made.ATTEMPTED
         # A record that was loaded before may have failed for its membership only.
-        look_first = attempted or task.is_forgotten or self.look_first
+        named = person is not None and person.is_named_only
+        look_first = attempted or named or task.is_forgotten or self.look_first
         found = await self._lookup.by_email(row) if look_first else None
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:

@@ -12,10 +12,12 @@ from target_workos_users.explain import Groups
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
 from target_workos_users.records.columns import is_deleted
-from target_workos_users.records.parse import parse_record
+from target_workos_users.records.entities import EntityRow
+from target_workos_users.records.kinds import OF_PEOPLE, Kind
+from target_workos_users.records.read import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Mapping
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
@@ -74,6 +76,7 @@ class Plan:
     Args:
         settings: Of the run.
         progress: What is told to the user.
+        kinds: Of the streams.
 
     Attributes:
         numbers: Records read, by stream.
@@ -83,8 +86,10 @@ class Plan:
         skipped_hashes: Records that would be loaded without their password, and why.
         users: Distinct emails.
         memberships: Distinct pairs of email and organization.
+        entities: Distinct organizations, roles and permissions that have records of their own.
         factors: Distinct emails with a TOTP secret.
-        organizations: Distinct organizations, by how they are named.
+        organizations: Distinct organizations, by how they are named: by WorkOS's id, by external
+            id, and of the latter those with a name.
         roles: Records by role slug, at most a thousand slugs.
         with_several_roles: Records with more than one role.
         without_organization: Records with none.
@@ -92,7 +97,9 @@ class Plan:
         remarks: Records by remark, see ``records.parse.REMARKS``.
     """
 
-    def __init__(self, settings: Settings, progress: Progress) -> None:
+    def __init__(self, settings: Settings, progress: Progress, kinds: Mapping[str, Kind]) -> None:
+        self._kinds = kinds
+        self.entities = {kind: Distinct() for kind in Kind if kind not in OF_PEOPLE}
         self.numbers: Counter[str] = Counter()
         self.failed = self.deleted = 0
         self.failures, self.skipped_hashes = Groups(), Groups()
@@ -128,7 +135,7 @@ class Plan:
             self.deleted += 1
             return
         try:
-            row = parse_record(content, self._settings.record_rules)
+            row = read_record(self._kinds[name], content, self._settings.record_rules)
         except RecordError as error:
             self.failed += 1
             self.failures.add(
@@ -138,6 +145,12 @@ class Plan:
                 message=error.message,
                 retryable=error.retryable,
             )
+            return
+        self.remarks.update(row.remarks)
+        if isinstance(row, EntityRow):
+            self.entities[row.kind].add(row.identity)
+            if row.organization is not None:
+                self._add_organization(row.organization, made=row.kind is Kind.ORGANIZATIONS)
             return
         if row.skipped_hash:
             self.skipped_hashes.add(
@@ -166,27 +179,30 @@ class Plan:
         """Nothing is open."""
 
     def _count(self, row: UserRow) -> None:
-        self.users.add(row.email)
-        self.remarks.update(row.remarks)
+        if row.kind is Kind.USERS:
+            self.users.add(row.key)
         self.beyond_docs += _is_beyond_docs(row)
         if row.totp:
-            self.factors.add(row.email)
+            self.factors.add(row.key)
         if row.organization is None:
-            self.without_organization += 1
+            self.without_organization += row.kind is Kind.USERS
             return
         name = row.organization.id or row.organization.external_id
-        self.memberships.add((row.email, name))
-        self.organizations[self._named_by(row.organization)].add(name)
+        self.memberships.add((row.key, name))
+        self._add_organization(row.organization, made=False)
         self.with_several_roles += len(row.role_slugs) > 1
         for slug in row.role_slugs:
             if slug in self.roles or len(self.roles) < _MOST_ROLES:
                 self.roles[slug] += 1
 
-    def _named_by(self, organization: OrganizationRef) -> str:
+    def _add_organization(self, organization: OrganizationRef, *, made: bool) -> None:
         if organization.id:
-            return "id"
-        may_be_made = organization.name and self._settings.create_missing_orgs
-        return "name" if may_be_made else "external id"
+            self.organizations["id"].add(organization.id)
+            return
+        named = organization.external_id or organization.name
+        self.organizations["external id"].add(named)
+        if made or (organization.name and self._settings.create_missing_orgs):
+            self.organizations["name"].add(named)
 
     def _records(self) -> Records:
         """What became of the records that were read."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from target_workos_users.progress.summary_text import reconciled
 from target_workos_users.progress.wording import duration
+from target_workos_users.records.kinds import Kind
 from target_workos_users.records.parse import REMARKS
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
     """
     users, memberships, factors = map(len, (plan.users, plan.memberships, plan.factors))
     by = {how: len(values) for how, values in plan.organizations.items()}
+    by["external id"] -= by["name"]
+    roles, permissions = (len(plan.entities[kind]) for kind in (Kind.ROLES, Kind.PERMISSIONS))
     organizations = sum(by.values())
     yield f"Plan for {scope}: {plan.numbers.total():,} records, {plan.failed:,} would fail"
     if records.deleted or records.left_out or records.dropped:
@@ -40,6 +43,8 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
     yield f"  users: {users:,}"
     yield f"  memberships: {memberships:,}"
     yield f"  organizations: {organizations:,}" + _modes(by)
+    if roles or permissions:
+        yield f"  role definitions: {roles:,}, with permissions: {permissions:,}"
     if plan.roles:
         yield f"  roles: {_counted(dict(plan.roles.most_common(_SHOWN_ROLES)))}"
     if factors:
@@ -53,6 +58,9 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
         "GET /organizations/external_id/{id}": by["name"] + by["external id"],
         "POST /organizations": by["name"],
         "GET /organizations/{id}": by["id"],
+        "POST /authorization/permissions": permissions,
+        "POST /authorization/roles": roles,
+        "PUT /authorization/roles/{slug}/permissions": roles,
     }
     sent = sum(requests.values())
     # All requests have twice the budget of writes (docs: reference/rate-limits).

@@ -77,6 +77,7 @@ class Counting:
         self.organizations = OrganizationCounts()
         self._started = started
         self._failures = Groups()
+        self._waiting = Groups()  # failures of records that may be loaded once more
         self._sizes: Counter[str] = Counter()
 
     def settled(self, outcome: Outcome) -> None:
@@ -105,14 +106,30 @@ class Counting:
             if outcome is None or outcome.result is Result.UNCHANGED:
                 counts.unchanged += 1
                 continue
+            groups = self._waiting if outcome.waits else self._failures
             for error in outcome.errors:
-                self._add_error(stream, record.number, error)
+                _add_error(groups, stream, record.number, error)
             if outcome.errors:
                 counts.failed += 1
                 continue
             counts.loaded += 1
             if outcome.organization is not None:
                 self._add_member(outcome.organization)
+
+    def begin_again(self) -> None:
+        """All that waited is about to be loaded once more."""
+        self._waiting = Groups()
+
+    def committed_again(self, stream: str, record: Record) -> None:
+        """A record that was counted as failed was loaded once more."""
+        outcome, counts = record.outcome, self.summary.records
+        assert outcome
+        for error in outcome.errors:
+            _add_error(self._failures, stream, record.number, error)
+        if not outcome.errors:
+            counts.failed -= 1
+            counts.unchanged += outcome.result is Result.UNCHANGED
+            counts.loaded += outcome.result is not Result.UNCHANGED
 
     def finish(self, reason: str, exit_code: int, error: str | None, ended: datetime) -> Summary:
         """Complete the summary.
@@ -142,25 +159,13 @@ class Counting:
                 first_record=group.first[1],
                 last_record=group.last[1],
             )
-            for group in self._failures.by_count()[:_MOST_FAILURES]
+            for group in sorted(
+                [*self._failures.by_count(), *self._waiting.by_count()],
+                key=lambda group: -group.count,
+            )[:_MOST_FAILURES]
         ]
         summary.requests = _requests(self.stats, summary.requests.rate_limit)
         return summary
-
-    def _add_error(self, stream: str, record_number: int, error: RecordError) -> None:
-        """Count an error by status and code: WorkOS's messages may name a person."""
-        code = error.workos_code if _CODE.fullmatch(error.workos_code or "") else None
-        reason = f"HTTP {error.http_status} {code or ''}".strip() if error.http_status else None
-        self._failures.add(
-            stream=stream,
-            record_number=record_number,
-            error_type=str(error.error_type),
-            message="",
-            pattern=reason or fold(error.message),
-            retryable=error.retryable,
-            http_status=error.http_status,
-            workos_code=code,
-        )
 
     def _add_member(self, name: str) -> None:
         if name in self._sizes or (len(self._sizes) < _MOST_ORGANIZATIONS and is_plain(name)):
@@ -179,6 +184,22 @@ def _destination(settings: Settings) -> str:
         where = settings.base_url.removeprefix("https://") + key
     environment = os.environ.get("MELTANO_ENVIRONMENT")
     return f"{where} (Meltano environment {environment})" if environment else where
+
+
+def _add_error(groups: Groups, stream: str, record_number: int, error: RecordError) -> None:
+    """Count an error by status and code: WorkOS's messages may name a person."""
+    code = error.workos_code if _CODE.fullmatch(error.workos_code or "") else None
+    reason = f"HTTP {error.http_status} {code or ''}".strip() if error.http_status else None
+    groups.add(
+        stream=stream,
+        record_number=record_number,
+        error_type=str(error.error_type),
+        message="",
+        pattern=reason or fold(error.message),
+        retryable=error.retryable,
+        http_status=error.http_status,
+        workos_code=code,
+    )
 
 
 def _requests(stats: TransportStats, rate_limit: float) -> Requests:

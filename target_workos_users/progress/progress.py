@@ -143,6 +143,14 @@ class Progress:
         """Records of a stream became true for good."""
         self.counting.committed(stream, records)
 
+    def begin_again(self) -> None:
+        """What failed for want of other records is about to be loaded once more."""
+        self.counting.begin_again()
+
+    def committed_again(self, stream: str, record: Record) -> None:
+        """Such a record became true for good."""
+        self.counting.committed_again(stream, record)
+
     def connected(self, stats: TransportStats, organizations: OrganizationCounts) -> None:
         """The first request is about to be sent: what will be counted there."""
         self.counting.stats, self.counting.organizations = stats, organizations

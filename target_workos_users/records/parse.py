@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records import values
 from target_workos_users.records.columns import WHERE, by_column
+from target_workos_users.records.kinds import Kind
 from target_workos_users.records.metadata import metadata
 from target_workos_users.records.passwords import password_fields
 from target_workos_users.records.redaction import REDACTED, redact_text
@@ -82,6 +83,9 @@ class UserRow:
         status: Of the membership; None: the record doesn't say.
         remarks: Keys of ``REMARKS`` that this record gives cause for.
         skipped_hash: Why its password hash was left out, under ``unusable_hashes: skip``.
+        kind: Of the record. All but ``users`` are about a user that must be there.
+        user_external_id: By which that user is found, where the record has no email (it is empty).
+        user_id: The same.
     """
 
     email: str
@@ -92,6 +96,20 @@ class UserRow:
     remarks: tuple[str, ...]
     skipped_hash: str | None = None
     status: Literal["active", "inactive"] | None = None
+    kind: Kind = Kind.USERS
+    user_external_id: str | None = None
+    user_id: str | None = None
+
+    @property
+    def key(self) -> str:
+        """What tells the user from others."""
+        return self.email or self.user_external_id or self.user_id or ""
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """What the ledger remembers the record by: the user and the organization."""
+        named = self.organization and (self.organization.id or self.organization.external_id)
+        return self.key, named
 
 
 def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) -> UserRow:
@@ -109,18 +127,12 @@ def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) 
         RecordError: ``invalid_record``, with the first thing that is wrong. The message quotes no
             value of the record.
     """
-    if problem := record.get("_sdc_error"):
-        shown = redact_text(str(problem))
-        if shown == REDACTED:
-            shown = "_sdc_error: the tap couldn't read this record; its text may hold a secret"
-        where = f"{record[WHERE]}: " if WHERE in record else ""
-        raise RecordError(ErrorType.INVALID_RECORD, f"{where}{shown}")
-    record, remarks = by_column(record), list[str]()
+    record, remarks = checked(record), list[str]()
     fields = _fields(record)
     password, skipped_hash = password_fields(record, rules, remarks)
     fields.update(password)
     factor = totp(record, rules, remarks)
-    organization = _organization(record, rules.default_organization, remarks)
+    organization = organization_of(record, rules.default_organization, remarks)
     role_slugs, status = values.role_slugs(record), values.status(record)
     if organization is None:
         _check_needless(role_slugs, status)
@@ -175,25 +187,35 @@ def _check_needless(role_slugs: tuple[str, ...], status: str | None) -> None:
         )
 
 
-def identity(
-    record: Mapping[str, Any], default_organization: OrganizationRef | None = None
-) -> tuple[str, OrganizationRef | None] | None:
-    """Whom a record speaks of, and in which organization; None if that can't be told.
+def checked(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A record, its known columns under their own names.
 
-    Args:
-        record: As for :func:`parse_record`; it may be invalid, or a redacted one.
-        default_organization: The ``org_*`` settings.
+    Raises:
+        RecordError: ``invalid_record``, with the text in ``_sdc_error``: the tap, or this target,
+            couldn't read it whole.
     """
-    record = by_column(record)
-    try:
-        return values.email(record), _organization(record, default_organization, [])
-    except RecordError:
-        return None
+    if problem := record.get("_sdc_error"):
+        shown = redact_text(str(problem))
+        if shown == REDACTED:
+            shown = "_sdc_error: the tap couldn't read this record; its text may hold a secret"
+        where = f"{record[WHERE]}: " if WHERE in record else ""
+        raise RecordError(ErrorType.INVALID_RECORD, f"{where}{shown}")
+    return by_column(record)
 
 
-def _organization(
+def organization_of(
     record: Mapping[str, Any], default: OrganizationRef | None, remarks: list[str]
 ) -> OrganizationRef | None:
+    """The organization that a record names; None if it names none.
+
+    Args:
+        record: The record.
+        default: The one of the settings, which wins.
+        remarks: Takes ``organization_overridden``.
+
+    Raises:
+        RecordError: ``invalid_record``: it names two, or none for certain.
+    """
     org_id = values.text(record, "org_id")
     external_id = values.text(record, "org_external_id")
     name = values.text(record, "org_name")

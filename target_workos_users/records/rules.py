@@ -19,11 +19,13 @@ class RecordRules:
             the hash and load the user without a password.
         totp_secret_format: How ``totp_secret`` is written: ``base32``, or ``raw`` where its
             characters are the key itself.
+        domain_state: Of the domains of organizations.
     """
 
     default_organization: OrganizationRef | None = None
     unusable_hashes: Literal["fail", "skip"] = "fail"
     totp_secret_format: Literal["base32", "raw"] = "base32"  # noqa: S105 - the name of a form
+    domain_state: Literal["pending", "verified"] = "pending"
 
 
 DEFAULT_RULES = RecordRules()

@@ -12,6 +12,7 @@ from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import runs_folder
+from target_workos_users.records.kinds import Kind
 from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
 from target_workos_users.records.rules import RecordRules
 from target_workos_users.settings import resolve
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SUMMARY = "workos-users-summary.json"
+
+
+_KIND = th.StringType(allowed_values=list(map(str, Kind)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +160,22 @@ class Settings:
         description="How totp_secret is written: base32, or raw where its characters are the key "
         "itself, as Keycloak and Better Auth have it.",
     )
+    existing_organizations: Literal["keep", "update"] = setting(
+        th.StringType,
+        default="keep",
+        allowed_values=["keep", "update"],
+        title="Existing organizations",
+        description="An organization that exists and has a record of its own: keep its fields, or "
+        "update those that differ. Domains and metadata are never taken away.",
+    )
+    domain_state: Literal["pending", "verified"] = setting(
+        th.StringType,
+        default="pending",
+        allowed_values=["pending", "verified"],
+        title="Domain state",
+        description="The state of the domains that records give organizations: pending, so that "
+        "each organization proves its own; or verified, where the source has that proof.",
+    )
     dry_run: bool = setting(
         th.BooleanType,
         default=False,
@@ -185,7 +205,13 @@ class Settings:
     streams: frozenset[str] | None = setting(
         th.ArrayType(th.StringType),
         title="Streams",
-        description="The streams to take as users; the others are left out. Default: all.",
+        description="The streams to take; the others are left out. Default: all.",
+    )
+    stream_kinds: dict[str, Kind] | None = setting(  # noqa: RUF009 - as all the others
+        th.ObjectType(additional_properties=_KIND),
+        title="Stream kinds",
+        description="What the records of streams are, where their names don't say: users, "
+        "organizations, memberships, roles, permissions or totp_factors, by stream.",
     )
     null_values: frozenset[str] = setting(
         th.ArrayType(th.StringType),
@@ -267,7 +293,9 @@ class Settings:
     @property
     def record_rules(self) -> RecordRules:
         """What the settings say about reading a record."""
-        return RecordRules(self.organization, self.unusable_hashes, self.totp_secret_format)
+        return RecordRules(
+            self.organization, self.unusable_hashes, self.totp_secret_format, self.domain_state
+        )
 
     @property
     def mode(self) -> Literal["import", "retry"]:

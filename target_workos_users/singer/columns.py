@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.records.columns import KNOWN_COLUMNS, renames
+from target_workos_users.records.columns import renames
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
@@ -25,16 +25,16 @@ class UnknownColumns:
 
     Args:
         stream: Its name, after stream maps.
-        used: Columns that its stream maps read: they are of use, though none of a user.
+        known: Columns that are read, or that its stream maps read: those are of use, too.
         prefix: What the names of columns begin with that belong to ``metadata``.
         warn: Tells the user.
     """
 
     def __init__(
-        self, stream: str, used: set[str], prefix: str | None, warn: Callable[[str], None]
+        self, stream: str, known: frozenset[str], prefix: str | None, warn: Callable[[str], None]
     ) -> None:
         self._stream = stream
-        self._known = KNOWN_COLUMNS | used
+        self._known = self._first = known
         self._needless = ("_sdc_", prefix or "_sdc_")
         self._warn = warn
         self._warnings = 0
@@ -58,7 +58,7 @@ class UnknownColumns:
         self._warnings += 1
         if len(self._known) > _MOST_NAMES:
             self._warnings = _MOST_WARNINGS
-            self._known = KNOWN_COLUMNS
+            self._known = self._first
         if self._warnings == _MOST_WARNINGS:
             more = ", and so are others that may come; they aren't named"
         else:

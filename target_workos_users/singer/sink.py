@@ -8,7 +8,6 @@ import jsonschema
 from singer_sdk.sinks import Sink
 from singer_sdk.typing import DEFAULT_JSONSCHEMA_VALIDATOR
 
-from target_workos_users.records.columns import renames
 from target_workos_users.records.redaction import redact_text
 from target_workos_users.records.values import kind
 
@@ -24,18 +23,6 @@ class UserSink(Sink):
         self._schema_validator = (
             DEFAULT_JSONSCHEMA_VALIDATOR(self.schema) if self.validate_schema else None
         )
-
-    def look_at_first(self, record: dict[str, Any]) -> None:
-        """Warn of a stream whose records can't be users, judging by the first of them."""
-        columns = record.keys() | self.schema["properties"].keys()
-        if "email" not in columns and "email" not in renames(columns).values():
-            self.logger.warning(
-                "Stream %r has no column 'email': its records can't be loaded as users. Make one "
-                "with a stream map (stream_maps: {%s: {email: …}}), or name the streams to take "
-                "in the setting streams.",
-                self.stream_name,
-                self.stream_name,
-            )
 
     def get_validator(self) -> BaseJSONSchemaValidator | None:
         """None: the SDK's validator stops the run, and quotes the record in the log."""

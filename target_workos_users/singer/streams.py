@@ -9,7 +9,9 @@ from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.columns import INTACT, is_deleted
+from target_workos_users.records.columns import INTACT, is_deleted, renames
+from target_workos_users.records.kinds import check_columns, kind_by_name
+from target_workos_users.records.read import columns_of
 from target_workos_users.singer.batches import BatchFiles
 from target_workos_users.singer.columns import UnknownColumns
 from target_workos_users.singer.nulls import NullValues
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
 
+    from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
     from target_workos_users.singer.command_line import CommandLineTarget
     from target_workos_users.singer.reader import MessageReader
@@ -47,10 +50,16 @@ class Streams:
         target: Its mapper and its sinks are singer-sdk's.
         settings: Of the run.
         progress: Told which records are left out.
+
+    Attributes:
+        kinds: What the records of each stream are, after stream maps.
     """
 
     def __init__(self, target: CommandLineTarget, settings: Settings, progress: Listener) -> None:
         self._target = target
+        self.kinds: dict[str, Kind] = {}
+        self._given_kinds = settings.stream_kinds or {}
+        self._sure: set[str] = set()
         self._taken = settings.streams
         self._progress = progress
         self._reader = cast("MessageReader", target.message_reader)
@@ -178,10 +187,15 @@ class Streams:
         if is_new and (warning := self._maps.come(stream)):
             self._target.logger.warning("%s", warning)
         for each in mapper.stream_maps[stream]:
-            if each.stream_alias not in self._columns:
-                self._columns[each.stream_alias] = UnknownColumns(
-                    each.stream_alias,
-                    self._maps.columns_used(stream),
+            name = each.stream_alias
+            if name not in self._columns:
+                given = self._given_kinds.get(name) or self._given_kinds.get(stream)
+                self.kinds[name] = given or kind_by_name(name, stream)
+                if given:
+                    self._sure.add(name)
+                self._columns[name] = UnknownColumns(
+                    name,
+                    columns_of(self.kinds[name]) | self._maps.columns_used(stream),
                     metadata_prefix(each),
                     self._target.logger.warning,
                 )
@@ -219,7 +233,10 @@ class Streams:
             sink = cast("UserSink", self._target.get_sink(name))
             if name not in self._kept:
                 self._kept.add(name)
-                sink.look_at_first(mapped)
+                if name not in self._sure:
+                    columns = mapped.keys() | sink.schema["properties"].keys()
+                    columns |= set(renames(columns).values())
+                    check_columns(name, self.kinds[name], columns)
             if not problem:
                 self._columns[name].look_at(mapped, sink.schema)
                 problem = None if is_deleted(mapped) else sink.problem(mapped)

@@ -14,9 +14,11 @@ from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
 from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.ledger import Ledger
+from target_workos_users.loading.authorization_records import AuthorizationRecords
 from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
+from target_workos_users.loading.organization_records import OrganizationRecords
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.queue import LoadQueue
@@ -140,6 +142,10 @@ class Run:
             users=users,
             memberships=Memberships(api, self.organizations, roles, delays=(0, 0, 0)),
             factors=Factors(api),
+            organization_records=OrganizationRecords(
+                api, self.ledger, self.organizations, existing="keep", delays=(0, 0, 0)
+            ),
+            authorization_records=AuthorizationRecords(api, self.organizations),
             require_membership=require_membership,
         )
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import defaultdict
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from target_workos_users.loading.connection import Connection, make_loader
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.progress.progress import Progress
+from target_workos_users.records.kinds import Kind
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
 from tests.support.model_workos import ModelWorkOS
@@ -185,7 +187,7 @@ class ModelRun:
         loader = make_loader(api, settings, ledger, organizations)
         queue = LoadQueue(loader.load, concurrency=self.world.random.randint(1, 4))
         transport: Any = NoTransport()
-        return Connection(transport, organizations, queue, AsyncExitStack())
+        return Connection(transport, organizations, queue, loader, AsyncExitStack())
 
     def go(self) -> bool:
         """Run to the end or to a crash; True if it got to the end."""
@@ -208,7 +210,13 @@ class ModelRun:
         self.loop = asyncio.new_event_loop()
         self.loop.set_exception_handler(lambda *_: None)  # a task that a crash ended, say
         importer = Importer(
-            self.settings, outputs, self.progress, self.emit, self.loop, connect=self.connect
+            self.settings,
+            outputs,
+            self.progress,
+            self.emit,
+            self.loop,
+            kinds=defaultdict(lambda: Kind.USERS),
+            connect=self.connect,
         )
         self.world.workos.step = self.step
         try:

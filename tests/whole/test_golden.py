@@ -228,6 +228,8 @@ class Cleaner:
     def error(self, error: dict[str, Any]) -> dict[str, Any]:
         """A line of errors.jsonl: what it says, without what is left empty."""
         del error["timestamp"], error["fingerprint"]
+        if error["kind"] == "users":
+            del error["kind"]
         if error["workos_request_id"]:
             error["workos_request_id"] = "<request id>"
         return {name: value for name, value in error.items() if value not in (None, [])}

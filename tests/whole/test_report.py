@@ -130,7 +130,14 @@ def report(tmp_path):
 def errors(number=1, message=EVIL):
     error = RecordError(ErrorType.USER_CREATE, message, http_status=400)
     return [
-        error_line(stream=EVIL, record_number=n, chunk=1, record={"email": EVIL}, error=error)
+        error_line(
+            kind="users",
+            stream=EVIL,
+            record_number=n,
+            chunk=1,
+            record={"email": EVIL},
+            error=error,
+        )
         for n in range(1, number + 1)
     ]
 

@@ -196,7 +196,14 @@ def test_files_put_together_by_hand_need_no_order(tmp_path):
     file.open(0, "")
     error = RecordError(ErrorType.USER_CREATE, "x")
     file.append(
-        error_line(stream="users", record_number=n, chunk=1, record={"email": str(n)}, error=error)
+        error_line(
+            stream="users",
+            kind="users",
+            record_number=n,
+            chunk=1,
+            record={"email": str(n)},
+            error=error,
+        )
         for n in (9, 3, 9, 9, 1)
     )
     file.close()

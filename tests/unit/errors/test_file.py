@@ -20,6 +20,7 @@ from target_workos_users.exceptions import ErrorType, OutputError, RecordError, 
 
 def line(number):
     return error_line(
+        kind="users",
         stream="users",
         record_number=number,
         chunk=1,
@@ -51,7 +52,14 @@ def test_a_line_says_what_failed_and_has_no_secret():
 def test_a_line_names_the_organization_of_the_error_before_that_of_the_record():
     error = RecordError(ErrorType.MEMBERSHIP_CREATE, "No.", org_id="org_1")
     record = {"email": "a@example.com", "org_id": "org_2", "org_external_id": "acme"}
-    found = error_line(stream="users", record_number=1, chunk=1, record=record, error=error)
+    found = error_line(
+        kind="users",
+        stream="users",
+        record_number=1,
+        chunk=1,
+        record=record,
+        error=error,
+    )
     assert (found["org_id"], found["org_external_id"]) == ("org_1", "acme")
 
 
@@ -252,7 +260,7 @@ def test_a_line_that_somebody_edited_is_no_reason_to_stop(errors, new_pass):
     errors.close()
     content = errors.path.read_bytes()
     edited = content.replace(
-        b'{"stream":"events","record_number":1,', b"fixed by hand: it was his name,"
+        b'{"stream":"events","kind":"users","record_number":1,', b"fixed by hand: it was his name,"
     )
     errors.path.write_bytes(edited.rjust(len(content)))
     assert errors.open(*known, (lambda _: True) if new_pass else None)
@@ -307,7 +315,16 @@ def test_a_record_is_known_again_by_its_line(errors, record):
     error = RecordError(ErrorType.USER_CREATE, "No.")
     errors.open(0, "")
     errors.append(
-        [error_line(stream="users", record_number=1, chunk=1, record=record, error=error)]
+        [
+            error_line(
+                kind="users",
+                stream="users",
+                record_number=1,
+                chunk=1,
+                record=record,
+                error=error,
+            )
+        ]
     )
     (found,) = read_errors(errors.path)
     assert record_check(found.record) == check_of(record)

@@ -20,7 +20,14 @@ def write(path, errors):
     file = ErrorsFile(str(path))
     file.open(0, "")
     file.append(
-        error_line(stream="users", record_number=number, chunk=1, record=record, error=error)
+        error_line(
+            kind="users",
+            stream="users",
+            record_number=number,
+            chunk=1,
+            record=record,
+            error=error,
+        )
         for number, record, error in errors
     )
     file.close()

@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 import subprocess
+from collections import defaultdict
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from target_workos_users.plan.plan import Distinct, Plan
 from target_workos_users.progress.progress import Progress
+from target_workos_users.records.kinds import Kind
 from tests.support.model import make_settings
 from tests.support.whole_target import COMMAND, records, run_target, schema, write_messages
 
@@ -32,7 +34,11 @@ def test_values_that_come_again_and_again_take_no_room():
 
 
 def plan(rows, **config):
-    planned = Plan(make_settings(dry_run=True, **config), Progress(make_settings(), logging.root))
+    planned = Plan(
+        make_settings(dry_run=True, **config),
+        Progress(make_settings(), logging.root),
+        defaultdict(lambda: Kind.USERS),
+    )
     for row in rows:
         planned.add("users", row)
     return planned

@@ -15,6 +15,7 @@ from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.records.kinds import Kind
 from target_workos_users.settings.about import kind_of
 from target_workos_users.settings.checks import with_types
 from target_workos_users.settings.declare import properties_of, setting
@@ -152,7 +153,9 @@ def kind_and_values(annotation):
     if get_origin(annotation) is UnionType:
         (annotation,) = plain
     names = {str: "string", bool: "boolean", int: "integer", float: "number"}
-    return names.get(annotation) or {frozenset[str]: "array"}[annotation], None
+    return names.get(annotation) or {frozenset[str]: "array", dict[str, Kind]: "object"}[
+        annotation
+    ], None
 
 
 @pytest.mark.parametrize(
