@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import permutations
+from pathlib import Path
 
 import pytest
 
@@ -152,6 +153,6 @@ def test_the_setting_names_the_kind(load, sandbox):
 def test_no_secret_and_no_record_is_left_on_disk(load, tmp_path):
     done = load({"totp_secrets": STREAMS["totp_factors"]})
     assert [each["kind"] for each in done.errors] == ["totp_factors"] * 2
-    for path in tmp_path.iterdir():
+    for path in filter(Path.is_file, tmp_path.rglob("*")):
         if path.name != "messages":
             assert b"JBSWY3DPEHPK3PXP" not in path.read_bytes(), path
