@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
 class TargetError(Exception):
@@ -84,6 +84,8 @@ class RecordError(TargetError):
         user_id: The WorkOS user the record belongs to, if it is known.
         org_id: The WorkOS organization, if it is known.
         waits: What the record needs may be in a record that comes later.
+        pattern: The message as all errors of one cause have it, fit for the log: ``…`` stands for
+            what differs from record to record. None if others worded a part of the message.
     """
 
     error_type: ErrorType
@@ -96,10 +98,26 @@ class RecordError(TargetError):
     user_id: str | None = None
     org_id: str | None = None
     waits: bool = False
+    pattern: str | None = None
 
     def __str__(self) -> str:
         """The message."""
         return self.message
+
+    @classmethod
+    def worded(cls, error_type: ErrorType, template: str, *facts: object, **more: Any) -> Self:
+        """An error in words of our own.
+
+        Args:
+            error_type: What failed.
+            template: The message, with ``{}`` in each fact's place, if there is any.
+            facts: What differs from record to record.
+            more: Other attributes.
+        """
+        if not facts:
+            return cls(error_type, template, pattern=template, **more)
+        pattern = template.format(*("…" for _ in facts))
+        return cls(error_type, template.format(*facts), pattern=pattern, **more)
 
 
 class Reason(StrEnum):
@@ -162,12 +180,15 @@ class ApiError(TargetError):
         """Whether a later run may succeed with the same request."""
         return self.reason in (Reason.GAVE_UP, Reason.CONFLICT)
 
-    def as_record_error(self, error_type: ErrorType, message: str | None = None) -> RecordError:
+    def as_record_error(
+        self, error_type: ErrorType, message: str | None = None, pattern: str | None = None
+    ) -> RecordError:
         """The line in errors.jsonl for a record that failed on this answer.
 
         Args:
             error_type: Which step of the record failed.
             message: Text for the user; if left out, what failed, WorkOS's own text, and what to do.
+            pattern: Of that text.
         """
         what_to_do = "" if self.retryable else "clear up what WorkOS says, then "
         default = f"{_WHAT_FAILED[error_type]}: {self}; {what_to_do}{LOAD_AGAIN}"
@@ -179,6 +200,7 @@ class ApiError(TargetError):
             workos_code=self.code,
             workos_request_id=self.request_id,
             workos_errors=self.errors,
+            pattern=pattern,
         )
 
 

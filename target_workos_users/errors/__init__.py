@@ -5,6 +5,7 @@ from target_workos_users.errors.lines import (
     ErrorLine,
     check_of,
     error_line,
+    pattern_of,
     read_errors,
     record_check,
 )
@@ -15,6 +16,7 @@ __all__ = [
     "check_of",
     "error_line",
     "line_digest",
+    "pattern_of",
     "read_errors",
     "record_check",
 ]

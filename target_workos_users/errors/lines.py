@@ -15,7 +15,7 @@ from target_workos_users.records.columns import KNOWN_COLUMNS, by_column
 from target_workos_users.records.kinds import OTHER_COLUMNS, Kind
 from target_workos_users.records.redaction import redact_text
 from target_workos_users.records.shown import show_record
-from target_workos_users.texts import neutralize
+from target_workos_users.texts import fold, neutralize
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -34,6 +34,8 @@ class ErrorLine(msgspec.Struct):
     """A line of errors.jsonl, as far as it is read again.
 
     Attributes:
+        error_pattern: The message as others of the same cause have it, where that is another text;
+            unset in a line that an older release wrote.
         record: The redacted record.
         fingerprint: Stands for the whole record.
     """
@@ -42,11 +44,19 @@ class ErrorLine(msgspec.Struct):
     record_number: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     error_type: str
     error_message: str
+    error_pattern: str | msgspec.UnsetType | None = msgspec.UNSET
     retryable: bool = False
     http_status: int | None = None
     workos_code: str | None = None
     fingerprint: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{1,16}$")] | None = None
     record: dict[str, Any] = {}
+
+    @property
+    def pattern(self) -> str:
+        """The message as others of the same cause have it."""
+        if self.error_pattern is msgspec.UNSET:
+            return fold(self.error_message)
+        return self.error_pattern or self.error_message
 
 
 _decode_line = msgspec.json.Decoder(ErrorLine, float_hook=numbers.decimal).decode
@@ -87,6 +97,7 @@ def error_line(
     own = OTHER_COLUMNS.get(kind, frozenset()) - {"metadata"}
     shown = show_record(record, {*shown_columns, *own})
     clean = by_column(shown)
+    message, pattern = _redacted(error.message), pattern_of(error)
     return {
         "stream": stream,
         "kind": kind,
@@ -96,7 +107,8 @@ def error_line(
         "external_id": clean.get("external_id"),
         "user_id": error.user_id,
         "error_type": error.error_type,
-        "error_message": _QUOTED.sub(lambda text: redact_text(text[0]), error.message),
+        "error_message": message,
+        "error_pattern": pattern if pattern != message else None,
         "retryable": error.retryable,
         "http_status": error.http_status,
         "workos_code": error.workos_code,
@@ -109,6 +121,15 @@ def error_line(
         "fingerprint": fingerprint,
         "record": shown,
     }
+
+
+def pattern_of(error: RecordError) -> str:
+    """The message of an error as others of the same cause have it, without a secret."""
+    return fold(error.message) if error.pattern is None else _redacted(error.pattern)
+
+
+def _redacted(message: str) -> str:
+    return _QUOTED.sub(lambda text: redact_text(text[0]), message)
 
 
 def encoded(line: dict[str, Any]) -> bytes:

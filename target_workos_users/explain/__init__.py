@@ -1,7 +1,7 @@
 """Errors explained to a person: grouped, listed, with advice."""
 
 from target_workos_users.explain.advice import advice
-from target_workos_users.explain.groups import Group, Groups, fold
+from target_workos_users.explain.groups import Group, Groups
 from target_workos_users.explain.listing import (
     Listing,
     listing_json,
@@ -15,7 +15,6 @@ __all__ = [
     "Groups",
     "Listing",
     "advice",
-    "fold",
     "listing_json",
     "listing_lines",
     "read_listing",

@@ -11,63 +11,72 @@ if TYPE_CHECKING:
 
     from target_workos_users.explain.groups import Group
 
+_AGAIN = "run the import again: failed records are tried again, the others cost nothing."
 _RETRY = (
-    "Nothing is wrong with these records: WorkOS was overloaded or out of reach. Load them again "
-    "with only_errors_from and retryable_only."
+    f"Nothing is wrong with these records: WorkOS was overloaded or out of reach. Just {_AGAIN}"
+)
+_RADAR = (
+    "WorkOS's Radar denies these users, or wants their ip_address: switch it off for the import in "
+    f"the WorkOS dashboard, or give the columns ip_address and user_agent; then {_AGAIN}"
+)
+_EXTERNAL_ID = (
+    "Find out which user holds the external_id in WorkOS; give one of the two another, in the "
+    f"source or in WorkOS, then {_AGAIN}"
 )
 
 # By WorkOS's code, as the OpenAPI spec and the answers recorded in workos-ruby's cassettes have it.
 _BY_CODE: Mapping[str, str] = MappingProxyType(
     {
-        "multiple_roles_not_enabled": "Switch multiple roles on in the WorkOS dashboard, then load "
-        "these records again with only_errors_from.",
-        "invalid_role": "Create the role in WorkOS, then load these records again with "
-        "only_errors_from; or correct role_slugs in the source.",
-        "password_strength_error": "Relax the password policy of the WorkOS environment and use "
-        "only_errors_from; or leave these passwords out and let the users reset them.",
+        "multiple_roles_not_enabled": "Switch multiple roles on in the WorkOS dashboard, or give "
+        f"one role each, then {_AGAIN}",
+        "invalid_role": f"Create the role in WorkOS, or correct role_slugs in the source, then "
+        f"{_AGAIN}",
+        "password_strength_error": "Relax the password policy of the WorkOS environment, or leave "
+        f"these passwords out and let the users reset them, then {_AGAIN}",
         "invalid_password_hash": "Compare password_hash and password_hash_type with the formats "
-        "in docs/records.md and correct them; or leave the hash out and let the users reset it.",
-        "external_id_already_used": "Find out which user holds the external_id in WorkOS; give "
-        "one of the two another, in the source or in WorkOS; in the latter case load the record "
-        "again with only_errors_from.",
-        "invalid_metadata": "Correct metadata: at most 50 keys of 40 characters, values of 600.",
+        "in docs/records.md and correct them, or leave the hash out and let the users reset it; "
+        f"then {_AGAIN}",
+        "external_id_already_used": _EXTERNAL_ID,
+        "external_id_already_in_use": _EXTERNAL_ID,
+        "invalid_metadata": "Correct metadata: at most 50 keys of 40 characters, values of 600; "
+        f"then {_AGAIN}",
         "cannot_reactivate_pending_organization_membership": "Have the invitation accepted or "
-        "revoke it in WorkOS, then load these records again with only_errors_from.",
+        f"revoke it in WorkOS, then {_AGAIN}",
         "user_creation_error": "WorkOS refuses the user, in most cases for its email: correct it "
-        "in the source and run again.",
-        "entity_not_found": "What the record needs was deleted in WorkOS meanwhile: load it again "
-        "with only_errors_from.",
+        f"in the source, then {_AGAIN}",
+        "entity_not_found": f"What the record needs was deleted in WorkOS meanwhile: {_AGAIN}",
+        "policy_denied": _RADAR,
+        "action_denied": _RADAR,
+        "ip_address_required": _RADAR,
     }
 )
 
 _BY_TYPE: Mapping[str, str] = MappingProxyType(
     {
-        "invalid_record": "Correct these records in the source, or with a stream map, once the "
-        "import is complete, and run it again: only the chunks that changed are loaded.",
-        "org_resolution": "Correct org_id or org_external_id; or give org_name and let "
-        "create_missing_orgs create the organization; or create it in WorkOS and use "
-        "only_errors_from.",
-        "user_create": "Read WorkOS's message: correct the record in the source and run again; or "
-        "clear up the user that is in its way, and load these records with only_errors_from.",
-        "user_update": "The user is there, but keeps its old fields: correct the source and run "
-        "again; or clear up what WorkOS refuses, and load these records with only_errors_from and "
-        'existing_users "update".',
+        "invalid_record": "Correct these records in the source, or with a stream map, then "
+        f"{_AGAIN}",
+        "org_resolution": "Correct org_id or org_external_id, or give org_name and let "
+        "create_missing_orgs create the organization, or create it in WorkOS; then "
+        f"{_AGAIN}",
+        "user_create": "Read WorkOS's message: correct the record in the source, or clear up what "
+        f"is in its way in WorkOS, then {_AGAIN}",
+        "user_update": "The user is there, but keeps its old fields: correct the source, or clear "
+        f"up what WorkOS refuses, then {_AGAIN}",
         "user_missing": "The record is about a user that WorkOS doesn't have: load the user as "
-        "well, in any order; or correct the column that names it.",
+        f"well, in any order; or correct the column that names it; then {_AGAIN}",
         "organization_create": "The organization isn't there: clear up what WorkOS says (a domain "
-        "that another one has, say), and run again.",
+        f"that another one has, say), then {_AGAIN}",
         "organization_update": "The organization is there, but keeps its old fields: clear up what "
-        "WorkOS says, and run again.",
+        f"WorkOS says, then {_AGAIN}",
         "role_write": "The role lacks what the message says: create it in WorkOS, or load a stream "
-        "of permissions too, and run again.",
-        "permission_write": "Clear up what WorkOS says of the permission, and run again.",
+        f"of permissions too, then {_AGAIN}",
+        "permission_write": f"Clear up what WorkOS says of the permission, then {_AGAIN}",
         "membership_create": "The user is there, but isn't a member yet: clear up what WorkOS "
-        "says, then load these records again with only_errors_from.",
-        "role_assignment": "The user is a member, but without these roles: create the roles in "
-        "WorkOS, then load these records again with only_errors_from; "
-        "or correct role_slugs in the source.",
-        "totp_enroll": "The user is there, but without its second factor: correct totp_secret, or "
-        "let the user enroll anew.",
+        f"says, then {_AGAIN}",
+        "role_assignment": "The roles are missing: create them in WorkOS, or correct role_slugs in "
+        f"the source, then {_AGAIN}",
+        "totp_enroll": "The user is there, but without its second factor: correct totp_secret and "
+        "run the import again, or let the user enroll anew.",
     }
 )
 
@@ -76,7 +85,8 @@ def advice(group: Group) -> str:
     """What to do about the errors of a group."""
     if group.retryable:
         return _RETRY
+    if text := _BY_CODE.get(group.workos_code or ""):
+        return text
     if group.http_status == HTTPStatus.FORBIDDEN:
-        return "Give the API key the permission that is missing, and use only_errors_from."
-    by_type = _BY_TYPE.get(group.error_type, "Read the message, fix the cause, and run again.")
-    return _BY_CODE.get(group.workos_code or "", by_type)
+        return f"Give the API key the permission that is missing, then {_AGAIN}"
+    return _BY_TYPE.get(group.error_type, f"Read the message, fix the cause, then {_AGAIN}")

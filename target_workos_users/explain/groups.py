@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-_FOLDED = re.compile(
-    r"""(?P<quoted>(?<!\w)'[^'\n]{2,}'(?!\w)|"[^"\n]{2,}")"""
-    r"|(?P<email>[^\s<>(),;:'\"]+@[^\s<>(),;:'\"]+)"
-    # user_01H…, and whatever else WorkOS gives ids: a prefix and a ULID; UUIDs; long hex numbers
-    r"|(?P<id>\b[a-z_]+_[0-9A-Z]{8,}\b"
-    r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"
-    r"|\b(?=[a-f]*[0-9])[0-9a-f]{16,}\b)"
-    r"|(?P<n>(?<![\w$-])(?<!HTTP )\d+(?:[.,]\d+)*(?!\w))"
-)
-_LONGEST_MESSAGE = 2_000  # characters that are looked at
+_EXAMPLES = 3
 _OTHERS = "(others: more different messages than are kept apart)"
 
 
-@lru_cache(maxsize=4096)
-def fold(message: str) -> str:
-    """What a message has in common with its like: values quoted, emails, ids and numbers left out.
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One of the errors of a group: its record, and the whole message."""
 
-    >>> fold("User user_01HXYZ0000 with 'a@b.example' has 3 factors, mail x@y.example")
-    'User <id> with <quoted> has <n> factors, mail <email>'
-    """
-    return _FOLDED.sub(lambda match: f"<{match.lastgroup}>", message[:_LONGEST_MESSAGE])
+    stream: str
+    record_number: int
+    message: str
 
 
 @dataclass(slots=True)
@@ -40,8 +28,7 @@ class Group:
         http_status: Of WorkOS's answer; None if there was none.
         workos_code: Of the same answer.
         count: Number of errors; a record may have several.
-        example: The message of the first one.
-        first: Stream and number of the first record.
+        examples: The first three.
         last: Stream and number of the last record.
     """
 
@@ -51,9 +38,13 @@ class Group:
     http_status: int | None
     workos_code: str | None
     count: int
-    example: str
-    first: tuple[str, int]
+    examples: list[Example]
     last: tuple[str, int]
+
+    @property
+    def first(self) -> tuple[str, int]:
+        """Stream and number of the first record."""
+        return self.examples[0].stream, self.examples[0].record_number
 
 
 _Key = tuple[str, str, bool, int | None, str | None]
@@ -81,7 +72,7 @@ class Groups:
         record_number: int,
         error_type: str,
         message: str,
-        pattern: str | None = None,
+        pattern: str,
         retryable: bool,
         http_status: int | None = None,
         workos_code: str | None = None,
@@ -93,25 +84,25 @@ class Groups:
             record_number: Of the record.
             error_type: As in errors.jsonl.
             message: The whole message.
-            pattern: What to group by, if it isn't the folded message.
+            pattern: What to group by.
             retryable: As in errors.jsonl.
             http_status: As in errors.jsonl.
             workos_code: As in errors.jsonl.
         """
         self.errors += 1
         self.retryable += retryable
-        pattern = fold(message) if pattern is None else pattern
         key = (error_type, pattern, retryable, http_status, workos_code)
-        record = (stream, record_number)
+        example = Example(stream, record_number, message)
         group = self._groups.get(key)
         if group is None and len(self._groups) >= self.most:
             key = (error_type, _OTHERS, retryable, None, None)
             group = self._groups.get(key)
         if group is None:
-            self._groups[key] = Group(*key, 1, message, record, record)
-        else:
-            group.count += 1
-            group.last = record
+            self._groups[key] = group = Group(*key, 0, [], ("", 0))
+        if len(group.examples) < _EXAMPLES:
+            group.examples.append(example)
+        group.count += 1
+        group.last = (stream, record_number)
 
     def by_count(self) -> list[Group]:
         """The groups, the largest first."""

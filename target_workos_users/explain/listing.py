@@ -46,6 +46,7 @@ def read_listing(path: Path) -> Listing:
             record_number=line.record_number,
             error_type=line.error_type,
             message=line.error_message,
+            pattern=line.pattern,
             retryable=line.retryable,
             http_status=line.http_status,
             workos_code=line.workos_code,
@@ -66,10 +67,11 @@ def listing_lines(path: Path, listing: Listing) -> Iterator[str]:
     )
     for group in found:
         yield ""
-        shown = group.example if group.count == 1 else group.pattern
+        shown = group.examples[0].message if group.count == 1 else group.pattern
         yield f"{group.count:,} x {group.error_type}: {shown}"
-        if shown != group.example:
-            yield f"    for example: {group.example}"
+        for example in group.examples:
+            if example.message != shown:
+                yield f"    record {example.record_number:,}: {example.message}"
         yield f"    {_where(group)}; {'retryable' if group.retryable else 'not retryable'}"
         yield f"    What to do: {advice(group)}"
 
@@ -90,7 +92,7 @@ def listing_json(listing: Listing) -> dict[str, Any]:
                 "workos_code": group.workos_code,
                 "first": {"stream": group.first[0], "record_number": group.first[1]},
                 "last": {"stream": group.last[0], "record_number": group.last[1]},
-                "example": group.example,
+                "examples": group.examples,
                 "advice": advice(group),
             }
             for group in listing.groups.by_count()

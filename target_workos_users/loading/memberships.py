@@ -268,13 +268,15 @@ def _given_up(task: Task) -> set[str]:
 
 
 def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
-    message = (
-        f"the user's membership in {outcome.org_id} is pending: WorkOS doesn't activate it before "
-        f"its invitation is accepted or revoked; do either, and {LOAD_AGAIN}"
+    pending = RecordError.worded(
+        ErrorType.MEMBERSHIP_CREATE,
+        "the user's membership in {} is pending: WorkOS doesn't activate it before its invitation "
+        f"is accepted or revoked; do either, and {LOAD_AGAIN}",
+        outcome.org_id,
     )
     if error is not None:
-        return error.as_record_error(ErrorType.MEMBERSHIP_CREATE, message)
-    return RecordError(ErrorType.MEMBERSHIP_CREATE, message)
+        return error.as_record_error(pending.error_type, pending.message, pending.pattern)
+    return pending
 
 
 def _is_older(made: Membership) -> bool:

@@ -251,10 +251,11 @@ class OrganizationCache:
 
     async def _verify(self, organization_id: str) -> str:
         if await self._api.get_organization(organization_id) is None:
-            raise RecordError(
+            raise RecordError.worded(
                 ErrorType.ORG_RESOLUTION,
-                f"org_id {organization_id!r} is no organization of this WorkOS environment: "
+                "org_id {!r} is no organization of this WorkOS environment: "
                 "correct it, or name the organization by org_external_id",
+                organization_id,
                 org_id=organization_id,
             )
         self.counts.found += 1
@@ -268,14 +269,15 @@ class OrganizationCache:
             self._note(found["id"], external_id, made=False)
             return str(found["id"])
         if not (name and self._create_missing):
-            raise RecordError(
+            raise RecordError.worded(
                 ErrorType.ORG_RESOLUTION,
-                f"org_external_id {external_id!r} is no organization of this WorkOS environment, "
+                "org_external_id {!r} is no organization of this WorkOS environment, "
                 + (
                     "and create_missing_orgs is off: create it, or switch that on"
                     if name
                     else "and no org_name is given to create it with: give one, or create it"
                 ),
+                external_id,
                 waits=True,
             )
         if self._attempt:

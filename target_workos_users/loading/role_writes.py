@@ -123,7 +123,7 @@ def _named(slugs: Sequence[str], error: ApiError) -> Sequence[str]:
 
 
 def _too_many(slugs: Sequence[str]) -> RecordError:
-    return RecordError(
+    return RecordError.worded(
         ErrorType.ROLE_ASSIGNMENT,
         f"role_slugs {listed(slugs)} not assigned: this WorkOS environment has multiple roles "
         f"off, so the membership has one only; switch them on in WorkOS, and {LOAD_AGAIN}",
@@ -132,7 +132,7 @@ def _too_many(slugs: Sequence[str]) -> RecordError:
 
 
 def _not_given(slugs: Sequence[str]) -> RecordError:
-    return RecordError(
+    return RecordError.worded(
         ErrorType.ROLE_ASSIGNMENT,
         f"role_slugs {listed(slugs)} not assigned: WorkOS took them {_MOST_WRITES} times, and "
         f"then had other roles; find out what else writes this membership, and {LOAD_AGAIN}",

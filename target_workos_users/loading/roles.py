@@ -108,16 +108,14 @@ class Roles:
             if self._unknown_roles == "ignore"
             else 'or set unknown_roles to "ignore" to do without it'
         )
-        message = (
-            f"role_slugs {listed(unknown)}: no such role in this WorkOS environment"
-            f"{f' ({refusal})' if refusal else ''}, so "
-            f"{'the membership is without it' if exists else 'there is no membership'}; create the "
-            f"role, or correct the column, {why}; {LOAD_AGAIN}"
-        )
+        what = f"role_slugs {listed(unknown)}: no such role in this WorkOS environment"
+        left = "the membership is without it" if exists else "there is no membership"
+        so = f", so {left}; create the role, or correct the column, {why}; {LOAD_AGAIN}"
         if refusal:
-            error = refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message)
+            message = f"{what} ({refusal}){so}"
+            error = refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message, what + so)
         else:
-            error = RecordError(ErrorType.ROLE_ASSIGNMENT, message)
+            error = RecordError.worded(ErrorType.ROLE_ASSIGNMENT, what + so)
         error.waits = True
         return error
 

@@ -305,9 +305,10 @@ class Users:
 
 
 def _refused(row: UserRow, user_id: str) -> RecordError:
-    return RecordError(
+    return RecordError.worded(
         ErrorType.USER_CREATE,
-        f"a user with the email {row.email} exists already, and existing_users is "
-        '"fail": set it to "keep" or "update" to complete such users',
+        'a user with the email {} exists already, and existing_users is "fail": set it to "keep" '
+        'or "update" to complete such users',
+        row.email,
         user_id=user_id,
     )

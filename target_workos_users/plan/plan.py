@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from target_workos_users.errors import pattern_of
 from target_workos_users.exceptions import RecordError
 from target_workos_users.explain import Groups
 from target_workos_users.plan.text import plan_lines
@@ -143,6 +144,7 @@ class Plan:
                 record_number=number or self.numbers[name],
                 error_type=str(error.error_type),
                 message=error.message,
+                pattern=pattern_of(error),
                 retryable=error.retryable,
             )
             return

@@ -92,9 +92,12 @@ def _modes(by: dict[str, int]) -> str:
 def _reasons(plan: Plan, reasons: Groups, what: str) -> Iterator[str]:
     groups = reasons.by_count()
     for group in groups[:_SHOWN_REASONS]:
-        stream, number = group.first
-        where = f"record {number:,}" + (f" of {stream}" if len(plan.numbers) > 1 else "")
-        yield f"  {what}: {group.count:,} x {group.pattern} (first: {where})"
+        first = ", ".join(
+            f"{each.record_number:,}" + (f" of {each.stream}" if len(plan.numbers) > 1 else "")
+            for each in group.examples
+        )
+        noun = "record" if group.count == 1 else "records"
+        yield f"  {what}: {group.count:,} x {group.pattern} (first: {noun} {first})"
     if more := groups[_SHOWN_REASONS:]:
         number = sum(group.count for group in more)
         yield f"  {what}: {number:,} for {len(more):,} other reasons"

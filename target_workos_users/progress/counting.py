@@ -8,7 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from target_workos_users.api.statistics import TransportStats
-from target_workos_users.explain import Groups, fold
+from target_workos_users.errors import pattern_of
+from target_workos_users.explain import Groups
 from target_workos_users.loading.organizations import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.progress.summary import Failure, Kind, Requests, Summary
@@ -187,15 +188,17 @@ def _destination(settings: Settings) -> str:
 
 
 def _add_error(groups: Groups, stream: str, record_number: int, error: RecordError) -> None:
-    """Count an error by status and code: WorkOS's messages may name a person."""
+    """Count an error by our own words, or by status and code: WorkOS's may name a person."""
     code = error.workos_code if _CODE.fullmatch(error.workos_code or "") else None
-    reason = f"HTTP {error.http_status} {code or ''}".strip() if error.http_status else None
+    reason = None
+    if error.http_status and error.pattern is None:
+        reason = f"HTTP {error.http_status} {code or ''}".strip()
     groups.add(
         stream=stream,
         record_number=record_number,
         error_type=str(error.error_type),
         message="",
-        pattern=reason or fold(error.message),
+        pattern=reason or pattern_of(error),
         retryable=error.retryable,
         http_status=error.http_status,
         workos_code=code,

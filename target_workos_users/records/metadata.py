@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from target_workos_users.records import numbers
-from target_workos_users.records.redaction import redact_text
+from target_workos_users.records.redaction import is_plain, redact_text
 from target_workos_users.records.values import check_text, invalid, kind
 
 MAX_KEYS = 50  # this and the next two: WorkOS OpenAPI spec
@@ -59,7 +59,7 @@ def _parse(text: str) -> dict[str, Any] | None:
         return _decoder.decode(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         # The text of the error gives the fault and its byte, never the input.
-        raise invalid("metadata", f"expected the JSON text of an object: {error}") from None
+        raise invalid("metadata", "expected the JSON text of an object: {}", error) from None
 
 
 def _as_json(key: str, item: Any) -> str:
@@ -70,4 +70,6 @@ def _as_json(key: str, item: Any) -> str:
 
 
 def _name(key: str) -> str:
-    return f"metadata, key {redact_text(key)[:MAX_KEY]!a}"
+    """What a message calls it; a key that may be somebody's address isn't said in the log."""
+    shown = redact_text(key)[:MAX_KEY] if is_plain(key) else "[hidden]"
+    return f"metadata, key {shown!a}"

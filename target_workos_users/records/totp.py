@@ -113,8 +113,9 @@ def _long_enough(secret: str) -> str:
     if len(secret) < _MIN_CHARACTERS:
         raise invalid(
             "totp_secret",
-            f"has {len(secret)} characters in Base32; expected {_MIN_CHARACTERS} or more: it was "
+            f"has {{}} characters in Base32; expected {_MIN_CHARACTERS} or more: it was "
             "cut short, or is no secret",
+            len(secret),
         )
     return secret
 

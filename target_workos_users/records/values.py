@@ -36,9 +36,17 @@ _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True) | dict.fr
 _json_list = msgspec.json.Decoder(list[Any], float_hook=numbers.decimal)
 
 
-def invalid(column: str, problem: str) -> RecordError:
-    """The error of a record whose ``column`` WorkOS wouldn't take."""
-    return RecordError(ErrorType.INVALID_RECORD, f"{column}: {problem}")
+def invalid(column: str, problem: str, *facts: object) -> RecordError:
+    """The error of a record whose ``column`` WorkOS wouldn't take.
+
+    Args:
+        column: Its name.
+        problem: What is wrong, with ``{}`` in each fact's place.
+        facts: What differs from record to record.
+    """
+    error = RecordError.worded(ErrorType.INVALID_RECORD, problem, *facts)
+    error.message, error.pattern = f"{column}: {error.message}", f"{column}: {error.pattern}"
+    return error
 
 
 def text(record: Mapping[str, Any], column: str, limit: int = MAX_TEXT) -> str | None:
@@ -67,7 +75,7 @@ def text(record: Mapping[str, Any], column: str, limit: int = MAX_TEXT) -> str |
 def check_text(column: str, value: str, limit: int = MAX_TEXT) -> None:
     """Refuse a text that is too long or can't be sent as JSON in UTF-8."""
     if len(value) > limit:
-        raise invalid(column, f"{len(value):,} characters; expected {limit:,} at most")
+        raise invalid(column, f"{{}} characters; expected {limit:,} at most", f"{len(value):,}")
     if "\0" in value:
         raise invalid(column, "has a NUL character; remove it at the source")
     try:
@@ -144,7 +152,7 @@ def email(record: Mapping[str, Any]) -> str:
     written = value.strip()
     address = written.lower()
     if len(address) > MAX_EMAIL or not address.isprintable() or not _EMAIL.fullmatch(address):
-        raise invalid("email", _email_problem(address))
+        raise _no_address(address)
     if not written.isascii():
         _check_letters(written)
     return address
@@ -166,16 +174,19 @@ def _check_letters(written: str) -> None:
         )
 
 
-def _email_problem(address: str) -> str:
+def _no_address(address: str) -> RecordError:
     if not address:
-        return "blank; every record needs one"
+        return invalid("email", "blank; every record needs one")
     if len(address) > MAX_EMAIL:
-        return f"{len(address):,} characters; an address has {MAX_EMAIL} at most"
-    if (ats := address.count("@")) != 1:
-        return f"{ats or 'no'} '@'; expected one address like name@example.com"
+        most = f"an address has {MAX_EMAIL} at most"
+        return invalid("email", f"{{}} characters; {most}", f"{len(address):,}")
+    if not (ats := address.count("@")):
+        return invalid("email", "no '@'; expected one address like name@example.com")
+    if ats > 1:
+        return invalid("email", "{} '@'; expected one address like name@example.com", ats)
     if " " in address or not address.isprintable():
-        return "has a space, control or invisible character within"
-    return "not an address like name@example.com"
+        return invalid("email", "has a space, control or invisible character within")
+    return invalid("email", "not an address like name@example.com")
 
 
 def boolean(record: Mapping[str, Any], column: str) -> bool | None:
@@ -241,7 +252,7 @@ def _slugs(record: Mapping[str, Any], column: str) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise invalid(column, f"{kind(value)}; expected a list, its JSON text or slugs and commas")
     if len(value) > MAX_ROLES:
-        raise invalid(column, f"{len(value):,} roles; expected {MAX_ROLES} at most")
+        raise invalid(column, f"{{}} roles; expected {MAX_ROLES} at most", f"{len(value):,}")
     slugs: dict[str, None] = {}
     for position, item in enumerate(value, start=1):
         slug = item if type(item) is str else scalar_text(column, "" if item is None else item)
@@ -251,8 +262,9 @@ def _slugs(record: Mapping[str, Any], column: str) -> tuple[str, ...]:
         if not _ROLE_SLUG.fullmatch(slug):
             raise invalid(
                 column,
-                f"item {position} is no role slug: expected up to 48 lower-case letters, digits, "
+                "item {} is no role slug: expected up to 48 lower-case letters, digits, "
                 "hyphens and underscores, as the WorkOS dashboard shows it",
+                position,
             )
         slugs[slug] = None
     return tuple(slugs)
@@ -279,7 +291,7 @@ def decoded(text: str) -> Any:
 def kind(value: Any) -> str:
     """What a JSON value is, in words for an error message."""
     if isinstance(value, str):
-        return f"a text of {len(value):,} characters"
+        return "a text"
     if isinstance(value, bool):
         return "a boolean"
     if isinstance(value, Mapping):

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from target_workos_users.exceptions import ErrorType
-from target_workos_users.explain import Groups, advice, fold
+from target_workos_users.explain import Groups, advice
+from target_workos_users.texts import fold
 
 
 @pytest.mark.parametrize(
@@ -17,6 +18,8 @@ from target_workos_users.explain import Groups, advice, fold
         ),
         ("User not found: 'user_01HXYZABCDEFGHJKMNPQRSTVWX'.", "User not found: <quoted>."),
         ("in org_01HXYZABCDEFGHJKMNPQRSTVWX is pending", "in <id> is pending"),
+        ("request 0123456789abcdef0", "request <id>"),
+        ("request f0e1d2c3b4a5968778", "request <id>"),
         ("request 0f8fad5b-d9cb-469f-a165-70867728950e", "request <id>"),
         ("12,345 characters; expected 128 at most", "<n> characters; expected <n> at most"),
         ("HTTP 422 after 3 attempts", "HTTP 422 after <n> attempts"),
@@ -41,6 +44,7 @@ def add(groups, number, message="x", *, error_type="user_create", retryable=Fals
         record_number=number,
         error_type=error_type,
         message=message,
+        pattern=fold(message),
         retryable=retryable,
         **more,
     )
@@ -53,7 +57,8 @@ def test_errors_of_one_pattern_are_one_group_with_its_first_and_last_record():
     add(groups, 4, "another")
     first, second = groups.by_count()
     assert (first.count, first.first, first.last) == (3, ("users", 3), ("users", 9))
-    assert first.example == "user_01HXYZ00000000000000000003 failed"
+    assert [each.record_number for each in first.examples] == [3, 5, 9]
+    assert first.examples[0].message == "user_01HXYZ00000000000000000003 failed"
     assert second.count == 1
     assert (groups.errors, groups.retryable) == (4, 3)
 
@@ -89,7 +94,7 @@ def test_every_error_type_has_advice_of_its_own():
 def test_what_may_be_retried_is_to_be_retried_whatever_its_type():
     texts = {advice(group_of(str(error_type), retryable=True)) for error_type in ErrorType}
     assert len(texts) == 1
-    assert "only_errors_from" in texts.pop()
+    assert "run the import again" in texts.pop()
 
 
 def test_a_known_code_has_better_advice_than_its_type():
@@ -97,3 +102,5 @@ def test_a_known_code_has_better_advice_than_its_type():
     assert "Create the role" in advice(known)
     denied = group_of("user_create", http_status=403)
     assert "permission" in advice(denied)
+    by_radar = group_of("user_create", http_status=403, workos_code="policy_denied")
+    assert "Radar" in advice(by_radar)

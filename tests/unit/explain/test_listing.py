@@ -11,6 +11,8 @@ from target_workos_users.cli import main
 from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.explain import read_listing
+from target_workos_users.records.parse import parse_record
+from target_workos_users.records.rules import DEFAULT_RULES
 
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
@@ -145,3 +147,60 @@ def test_memory_is_flat_in_the_number_of_lines(tmp_path):
 def test_a_last_line_that_lost_its_line_end_counts(errors):
     errors.write_bytes(errors.read_bytes().rstrip(b"\n"))
     assert "4 errors in all" in run(errors).output
+
+
+def listed(tmp_path, rows):
+    """What ``workos-users errors`` says of rows that can't be parsed."""
+    errors = []
+    for number, row in enumerate(rows, start=1):
+        with pytest.raises(RecordError) as refused:
+            parse_record(row, DEFAULT_RULES)
+        errors.append((number, row, refused.value))
+    return run(write(tmp_path / "errors.jsonl", errors)).output
+
+
+ANN = {"email": "ann@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            [{**ANN, "email_verified": word} for word in ("maybe", "perhaps", "2")],
+            "email_verified: a text that isn't one of true, false, yes, no, 1, 0",
+        ),
+        (
+            [{**ANN, "metadata": {"plan": "x" * size}} for size in (601, 702, 1_803)],
+            "3 x invalid_record: metadata, key 'plan': … characters; expected 600 at most",
+        ),
+        (
+            [{"email": "@" * size} for size in (2, 3, 4)],
+            "3 x invalid_record: email: … '@'; expected one address like name@example.com",
+        ),
+        (
+            [{**ANN, "role_slugs": "ok,No!"}, {**ANN, "role_slugs": "No!"}],
+            "2 x invalid_record: role_slugs: item … is no role slug: expected up to 48 lower-case",
+        ),
+    ],
+)
+def test_a_group_keeps_what_all_of_it_have_in_common(tmp_path, rows, said):
+    assert said in listed(tmp_path, rows)
+
+
+def test_each_metadata_key_is_a_group_and_three_records_are_examples(tmp_path):
+    rows = [{**ANN, "metadata": {"a": "x" * (601 + n)}} for n in range(5)]
+    said = listed(tmp_path, [*rows, {**ANN, "metadata": {"b": "x" * 601}}])
+    assert "5 x invalid_record: metadata, key 'a': … characters; expected 600 at most" in said
+    assert "metadata, key 'b': 601 characters" in said
+    for number in (1, 2, 3):
+        assert f"    record {number}: metadata, key 'a': {600 + number} characters" in said
+    assert "record 4:" not in said
+
+
+def test_lines_of_an_older_release_are_grouped_too(errors):
+    lines = [json.loads(line) for line in errors.read_bytes().splitlines()]
+    for line in lines:
+        del line["error_pattern"]
+        line["error_message"] = f"user_01HXYZABCDEF{line['record_number']} failed"
+    errors.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert "3 x user_create: <id> failed" in run(errors).output

@@ -111,7 +111,7 @@ def test_what_would_fail_is_folded_with_the_first_record(tmp_path, monkeypatch):
     ]
     _, text = dry_run(tmp_path, rows)
     assert "4 records, 3 would fail" in text
-    assert "2 x external_id: <n> characters; expected <n> at most (first: record 3)" in text
+    assert "2 x external_id: … characters; expected 128 at most (first: records 3, 4)" in text
     assert "(first: record 2)" in text
     assert "secret-name" not in text
 
