@@ -28,6 +28,7 @@ from target_workos_users.ledger.names import Names
 from target_workos_users.ledger.prints import Fingerprinter, pack
 from target_workos_users.ledger.runs import NOT_BEGUN, begin_run
 from target_workos_users.ledger.store import open_database, set_aside
+from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,7 +167,7 @@ class Ledger:
                 self.fingerprinter.number(person.email),
                 person.email,
                 person.user_id,
-                person.external_id,
+                person.external_id and redact_text(person.external_id),
                 int(person.made),
                 int(person.settled),
                 self._run.next_turn() if person.current else 0,
@@ -273,7 +274,8 @@ class Ledger:
         Raises:
             OutputError: The ledger can't be written.
         """
-        self._names.add_organization(workos_id, external_id, made=made)
+        shown = external_id and redact_text(external_id)  # a ragged row puts a hash anywhere
+        self._names.add_organization(workos_id, shown, made=made)
 
     def attempt_organization(self, external_id: str) -> None:
         """An organization is about to be created; :attr:`defer` commits that first.
