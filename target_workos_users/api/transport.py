@@ -80,6 +80,7 @@ class Transport:
         self._session: aiohttp.ClientSession | None = None
         self._answered: dict[str, float] = {}  # endpoint -> when a request of it was sent that was
         self._stopping = False
+        self._given_up: Exception | None = None
         self._waiting_to_retry: set[asyncio.Timeout] = set()
 
     async def request(
@@ -170,7 +171,8 @@ class Transport:
             waiting.reschedule(0)
 
     def give_up(self, error: Exception) -> None:
-        """Send nothing any more: requests that wait for their turn get this error, or Stopped."""
+        """Send nothing any more: requests that wait, or come to wait, get this error."""
+        self._given_up = error
         self.stop_retrying()
         self._pacer.give_up(error)
 
@@ -203,9 +205,10 @@ class Transport:
 
         Raises:
             Stopped: Retries are off.
+            Exception: What :meth:`give_up` was called with.
         """
         if self._stopping:
-            raise Stopped
+            raise self._given_up or Stopped
         waiting = asyncio.timeout(None)
         try:
             async with waiting:
@@ -213,7 +216,7 @@ class Transport:
                 await asyncio.sleep(delay)
                 sent_at = await self._pacer.acquire(endpoint.lane)
         except TimeoutError:
-            raise Stopped from None
+            raise (self._given_up or Stopped) from None
         finally:
             self._waiting_to_retry.discard(waiting)
         self.stats.retried += 1
