@@ -10,6 +10,8 @@ from target_workos_users.loading.roles import listed
 from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.task import EntityTask
@@ -22,7 +24,8 @@ class AuthorizationRecords:
     """Makes sure that the role or permission of a record is in WorkOS.
 
     What is there is completed: a role gets the permissions that it lacks, and a description where
-    it has none. What WorkOS has otherwise stays, and is remarked.
+    it has none. What WorkOS has otherwise stays, and is remarked. A permission that only roles name
+    is made, once all records came.
 
     Args:
         api: WorkOS.
@@ -32,6 +35,11 @@ class AuthorizationRecords:
     def __init__(self, api: WorkOS, organizations: OrganizationCache) -> None:
         self._api = api
         self._organizations = organizations
+        self._all_came = False
+
+    def look_again(self) -> None:
+        """All records came: a permission that isn't there by now has none of its own."""
+        self._all_came = True
 
     async def load(self, task: EntityTask, outcome: Outcome) -> None:
         """Load one record.
@@ -77,7 +85,8 @@ class AuthorizationRecords:
             found = next((role for role in roles if role.get("slug") == row.key), {})
             if body := self._completed(found, row.fields, outcome):
                 await self._api.update_role(row.key, body, organization_id=of)
-            outcome.tallies.append(Tally.ROLES_EXISTING)
+            if not task.past.has_come:  # else it was counted before it had to wait
+                outcome.tallies.append(Tally.ROLES_EXISTING)
         else:
             outcome.tallies.append(Tally.ROLES_CREATED)
         held = [str(slug) for slug in found.get("permissions") or ()]
@@ -93,14 +102,19 @@ class AuthorizationRecords:
             named = [slug for slug in row.permissions if f"'{slug}'" in error.message]
             if error.reason is not Reason.NOT_FOUND and not named:
                 raise
-            record_error = error.as_record_error(
-                ErrorType.ROLE_WRITE,
-                f"permissions {listed(named or row.permissions)}: no such permission in this "
-                f"WorkOS environment ({error}): create it, load it in a stream of permissions, or "
-                f"correct the column; {LOAD_AGAIN}",
-            )
-            record_error.waits = True
-            raise record_error from error
+            if not self._all_came:
+                raise _unknown(named or row.permissions, error) from error
+            for slug in row.permissions:
+                await self._make_permission(slug)
+            await self._api.set_role_permissions(row.key, slugs, organization_id=of)
+
+    async def _make_permission(self, slug: str) -> None:
+        """Make one that has no record of its own: a package of WorkOS's tool has none of any."""
+        try:
+            await self._api.create_permission({"slug": slug, "name": slug})
+        except ApiError as error:
+            if error.reason is not Reason.SLUG_EXISTS:
+                raise
 
     @staticmethod
     def _completed(found: Entity, fields: dict[str, Any], outcome: Outcome) -> dict[str, Any]:
@@ -109,6 +123,16 @@ class AuthorizationRecords:
         if any(found.get(name) not in (None, "", text) for name, text in texts.items()):
             outcome.remarks.append("definition_left")
         return {name: text for name, text in texts.items() if not found.get(name)} if found else {}
+
+
+def _unknown(slugs: Sequence[str], error: ApiError) -> RecordError:
+    record_error = error.as_record_error(
+        ErrorType.ROLE_WRITE,
+        f"permissions {listed(slugs)}: no such permission in this WorkOS environment ({error}); "
+        f"{LOAD_AGAIN}",
+    )
+    record_error.waits = True
+    return record_error
 
 
 def as_record_error(kind: Kind, error: ApiError) -> RecordError:

@@ -99,6 +99,7 @@ class Loader:
         """What WorkOS didn't have may be there by now."""
         self._organizations.look_again()
         self._memberships.look_again()
+        self._authorization_records.look_again()
 
     async def _load_entity(self, task: EntityTask) -> Outcome:
         outcome, kind = Outcome(Result.LOADED), task.row.kind

@@ -42,6 +42,11 @@ _PLACES = {
     Tally.MEMBERSHIPS_DEACTIVATED: ("memberships", "deactivated"),
     Tally.ROLES_ASSIGNED: ("roles", "assigned"),
     Tally.ROLES_ADDED: ("roles", "added"),
+    Tally.ORGANIZATIONS_UPDATED: ("organizations", "updated"),
+    Tally.ROLES_CREATED: ("roles", "created"),
+    Tally.ROLES_EXISTING: ("roles", "existing"),
+    Tally.PERMISSIONS_CREATED: ("permissions", "created"),
+    Tally.PERMISSIONS_EXISTING: ("permissions", "existing"),
     Tally.FACTORS: ("factors", "enrolled"),
     Tally.FACTORS_EXISTING: ("factors", "existing"),
 }

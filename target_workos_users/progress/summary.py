@@ -80,6 +80,7 @@ class Organizations(msgspec.Struct):
     """Organizations: created, found in WorkOS, or known already (``cache_hits``, by record).
 
     Attributes:
+        updated: Those that got the fields of their own record.
         largest: The fifty with the most records loaded by this run: (id, records).
         others: Records loaded into organizations beyond the 10,000 that are counted apart.
     """
@@ -87,15 +88,32 @@ class Organizations(msgspec.Struct):
     created: int = 0
     found: int = 0
     cache_hits: int = 0
+    updated: int = 0
     largest: list[tuple[str, int]] = []
     others: int = 0
 
 
 class Roles(msgspec.Struct):
-    """Memberships created with all roles of their record, and existing ones given missing roles."""
+    """Memberships created with all roles of their record, and existing ones given missing roles.
+
+    Attributes:
+        assigned: The former.
+        added: The latter.
+        created: Roles that have a record of their own, and were created.
+        existing: Those that were there.
+    """
 
     assigned: int = 0
     added: int = 0
+    created: int = 0
+    existing: int = 0
+
+
+class Permissions(msgspec.Struct):
+    """Permissions of records: created, or there already."""
+
+    created: int = 0
+    existing: int = 0
 
 
 class Factors(msgspec.Struct):
@@ -192,6 +210,7 @@ class Summary(msgspec.Struct, kw_only=True):
         memberships: What became of their memberships.
         organizations: How their organizations were resolved.
         roles: What became of their roles.
+        permissions: What became of the permissions of records.
         factors: What became of their TOTP factors.
         failures: Errors by type and reason, the fifty most frequent.
         requests: What was sent.
@@ -216,6 +235,7 @@ class Summary(msgspec.Struct, kw_only=True):
     memberships: Memberships = msgspec.field(default_factory=Memberships)
     organizations: Organizations = msgspec.field(default_factory=Organizations)
     roles: Roles = msgspec.field(default_factory=Roles)
+    permissions: Permissions = msgspec.field(default_factory=Permissions)
     factors: Factors = msgspec.field(default_factory=Factors)
     failures: list[Failure] = []
     requests: Requests = msgspec.field(default_factory=Requests)

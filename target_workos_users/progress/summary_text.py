@@ -85,7 +85,11 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "memberships", _listed(always, rarely)
     organizations = summary.organizations
     always = {"created": organizations.created, "found": organizations.found}
-    yield "organizations", _listed(always, {"cache hits": organizations.cache_hits})
+    rarely = {"updated": organizations.updated, "cache hits": organizations.cache_hits}
+    yield "organizations", _listed(always, rarely)
+    for label, made in (("roles", summary.roles), ("permissions", summary.permissions)):
+        if text := _listed({}, {"created": made.created, "existing": made.existing}):
+            yield label, text
     if text := _listed({}, {"assigned": summary.roles.assigned, "added": summary.roles.added}):
         yield "memberships' roles", text
     factors = {"enrolled": summary.factors.enrolled, "existing": summary.factors.existing}

@@ -34,7 +34,16 @@ pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
 CONVERTED = ("auth0", "firebase", "cognito", "keycloak", "okta")
-NAMES = (*CONVERTED, "clerk", "django", "laravel", "supabase", "better-auth", "sql")
+NAMES = (
+    *CONVERTED,
+    "clerk",
+    "django",
+    "laravel",
+    "supabase",
+    "better-auth",
+    "sql",
+    "workos-package",
+)
 RUN = "uv run meltano run tap-csv target-workos-users"
 IN_FLIGHT = 20  # the setting concurrency
 
@@ -286,6 +295,41 @@ def test_clerk_memberships_come_from_a_second_csv(recipes):
         ("ada@example.com", "org_2YDt2Globex", "Globex", "member"),
         ("grace@example.com", "org_2YDt1Acme", "Acme Inc", "member"),
     }
+
+
+def test_a_package_of_workos_tool_comes_whole(recipes):
+    recipe = recipes["workos-package"]
+    world = read_contents(recipe.folder / "output/sandbox.db")
+    assert {
+        (m["email"], m["organization_external_id"]): set(m["role_slugs"]) for m in world.memberships
+    } == {
+        ("ada@example.com", "acme"): {"admin"},
+        ("grace@example.com", "acme"): {"editor"},
+        ("grace@example.com", "globex"): {"editor", "org-auditor"},
+    }
+    assert {user["external_id"] for user in world.users} == {
+        "auth0|ada",
+        "auth0|grace",
+        "auth0|linus",
+    }
+    assert {
+        each["external_id"]: (
+            each["name"],
+            each["metadata"],
+            [d["domain"] for d in each["domains"]],
+        )
+        for each in world.organizations
+    } == {
+        "acme": ("Acme Inc", {"tier": "gold"}, ["acme.com", "login.acme.com"]),
+        "globex": ("Globex", {}, ["globex.com"]),
+    }
+    assert {role["slug"]: role["permissions"] for role in world.roles} >= {
+        "admin": ["posts:read", "posts:write"],
+        "editor": ["posts:read"],
+        "org-auditor": [],
+    }
+    assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
+    assert recipe.errors == []
 
 
 def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
