@@ -86,8 +86,8 @@ class ErrorsFile:
             ) from None
         return proven
 
-    def append(self, lines: Iterable[dict[str, Any]]) -> None:
-        """Write the lines and wait until they are on disk.
+    def append(self, lines: Iterable[dict[str, Any]], *, sync: bool = True) -> None:
+        """Write the lines, and wait until they are on disk unless nothing depends on that.
 
         Raises:
             OutputError: The disk is full, or the file is gone.
@@ -97,7 +97,8 @@ class ErrorsFile:
             return
         try:
             write_all(self._file, content)
-            os.fsync(self._file.fileno())
+            if sync:
+                os.fsync(self._file.fileno())
         except OSError as error:
             raise OutputError(
                 f"errors_path: {self.path} can't be written ({error.strerror}). The last STATE "

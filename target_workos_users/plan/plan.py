@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from array import array
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.errors import pattern_of
-from target_workos_users.exceptions import RecordError
+from target_workos_users.errors import ErrorsFile, error_line, pattern_of
+from target_workos_users.exceptions import RecordError, TooManyFailures
 from target_workos_users.explain import Groups
+from target_workos_users.plan.distinct import Distinct
+from target_workos_users.plan.example import example_of
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
 from target_workos_users.records.columns import is_deleted
@@ -18,7 +19,7 @@ from target_workos_users.records.kinds import OF_PEOPLE, Kind
 from target_workos_users.records.read import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Mapping
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
@@ -26,46 +27,11 @@ if TYPE_CHECKING:
     from target_workos_users.settings.settings import Settings
 
 _MOST_ROLES = 1_000
+_MOST_EXAMPLES = 3
 _DOCS_KEYS = 10
 _DOCS_EXTERNAL_ID = 64
 _SECONDS_OF_SILENCE = 30
 _RECORDS_BETWEEN_LOOKS = 10_000
-
-
-class Distinct:
-    """Counts distinct values: 8 to 16 bytes each.
-
-    Exact, but for two values of one 64-bit hash: one chance in 300,000 at ten million values.
-    """
-
-    def __init__(self) -> None:
-        self._parts = [_Part() for _ in range(256)]
-
-    def add(self, value: Hashable) -> None:
-        """Take a value."""
-        number = hash(value)
-        self._parts[number & 0xFF].add(number)
-
-    def __len__(self) -> int:
-        """How many different values were taken."""
-        return sum(len(part.distinct()) for part in self._parts)
-
-
-class _Part:
-    """Numbers, those that came twice weeded out whenever it has doubled."""
-
-    def __init__(self) -> None:
-        self._numbers = array("q")
-        self._full = 1_000
-
-    def add(self, number: int) -> None:
-        self._numbers.append(number)
-        if len(self._numbers) >= self._full:
-            self._numbers = array("q", self.distinct())
-            self._full = max(self._full, 2 * len(self._numbers))
-
-    def distinct(self) -> set[int]:
-        return set(self._numbers)
 
 
 class Plan:
@@ -84,6 +50,7 @@ class Plan:
         failed: Records that would fail.
         deleted: Records that were deleted at the source, and wouldn't be sent.
         failures: Why.
+        examples: The first rows as they would be sent, in words that name nobody.
         skipped_hashes: Records that would be loaded without their password, and why.
         users: Distinct emails.
         memberships: Distinct pairs of email and organization.
@@ -104,6 +71,7 @@ class Plan:
         self.numbers: Counter[str] = Counter()
         self.failed = self.deleted = 0
         self.failures, self.skipped_hashes = Groups(), Groups()
+        self.examples: list[str] = []
         self.users, self.memberships, self.factors = Distinct(), Distinct(), Distinct()
         self.organizations = {"id": Distinct(), "name": Distinct(), "external id": Distinct()}
         self.roles: Counter[str] = Counter()
@@ -114,6 +82,9 @@ class Plan:
         self._progress = progress
         self._said_at = time.monotonic()
         self._told = False
+        self._failed_lines = ErrorsFile(settings.plan_errors_path or "")
+        if settings.plan_errors_path:
+            self._failed_lines.open(0, "")
 
     def open_stream(self, name: str, source: str) -> None:
         """A stream's first SCHEMA message."""
@@ -130,6 +101,7 @@ class Plan:
             number: Counts from 1 in the tap's order, if it isn't the next one.
         """
         self.numbers[name] += 1
+        number = number or self.numbers[name]
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
             self._break_silence()
         if is_deleted(content):
@@ -138,16 +110,10 @@ class Plan:
         try:
             row = read_record(self._kinds[name], content, self._settings.record_rules)
         except RecordError as error:
-            self.failed += 1
-            self.failures.add(
-                stream=name,
-                record_number=number or self.numbers[name],
-                error_type=str(error.error_type),
-                message=error.message,
-                pattern=pattern_of(error),
-                retryable=error.retryable,
-            )
+            self._fail(name, number, content, error)
             return
+        if len(self.examples) < _MOST_EXAMPLES:
+            self.examples.append(f"record {number:,} of {name}: {example_of(row)}")
         self.remarks.update(row.remarks)
         if isinstance(row, EntityRow):
             self.entities[row.kind].add(row.identity)
@@ -157,7 +123,7 @@ class Plan:
         if row.skipped_hash:
             self.skipped_hashes.add(
                 stream=name,
-                record_number=number or self.numbers[name],
+                record_number=number,
                 error_type="skipped_hash",
                 message=row.skipped_hash,
                 pattern=row.skipped_hash,  # in full: its numbers are what it is about
@@ -170,15 +136,45 @@ class Plan:
 
         Args:
             complete: Whether the input ended as a whole input does.
+
+        Raises:
+            TooManyFailures: Every record would fail; or any, with ``fail_on_errors``.
         """
         self._tell("the whole source" if complete else "what was read until the tap broke off")
+        everything = self.failed == self.numbers.total()
+        if self.failed and (everything or self._settings.fail_on_errors):
+            which = "Every record" if everything else f"{self.failed:,} records"
+            raise TooManyFailures(f"{which} would fail: the plan above says why.")
 
     def break_off(self) -> None:
         """Stop half-way: say what is known so far."""
         self._tell("what was read so far")
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Close the file."""
+        self._failed_lines.close()
+
+    def _fail(self, name: str, number: int, content: dict[str, Any], error: RecordError) -> None:
+        self.failed += 1
+        self.failures.add(
+            stream=name,
+            record_number=number,
+            error_type=str(error.error_type),
+            message=error.message,
+            pattern=pattern_of(error),
+            retryable=error.retryable,
+        )
+        if self._settings.plan_errors_path:
+            line = error_line(
+                stream=name,
+                kind=self._kinds[name],
+                record_number=number,
+                chunk=1 + (number - 1) // self._settings.batch_size_rows,
+                record=content,
+                error=error,
+                shown_columns=self._settings.shown_columns,
+            )
+            self._failed_lines.append([line], sync=False)
 
     def _count(self, row: UserRow) -> None:
         if row.kind is Kind.USERS:

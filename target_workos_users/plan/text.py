@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from target_workos_users.progress.summary_text import reconciled
+from target_workos_users.progress.summary_text import reconciled, typed
 from target_workos_users.progress.wording import duration
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.parse import REMARKS
@@ -49,8 +49,12 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
         yield f"  roles: {_counted(dict(plan.roles.most_common(_SHOWN_ROLES)))}"
     if factors:
         yield f"  TOTP factors: {factors:,}"
+    yield from (f"  for example: {example}" for example in plan.examples)
     yield from _reasons(plan, plan.failures, "would fail")
     yield from _reasons(plan, plan.skipped_hashes, "hash skipped")
+    if settings.plan_errors_path:
+        path = settings.plan_errors_path
+        yield f"  would fail: listed in {path}: `{typed('errors', path)}`"
     requests = {
         "POST /user_management/users": users,
         "POST /user_management/organization_memberships": memberships,

@@ -109,11 +109,11 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     )
     yield "loaded into", summary.destination + (to_load if summary.sandbox_path else "")
     if summary.records.failed:
-        yield "errors", f"in {summary.errors_path}: `{_typed('errors', summary.errors_path)}`"
-    yield "more", f"`{_typed('report', summary.errors_path)}`"
+        yield "errors", f"in {summary.errors_path}: `{typed('errors', summary.errors_path)}`"
+    yield "more", f"`{typed('report', summary.errors_path)}`"
 
 
-def _typed(command: str, path: str) -> str:
+def typed(command: str, path: str) -> str:
     """What to type next."""
     return f"workos-users {command} {shlex.quote(path)}"
 

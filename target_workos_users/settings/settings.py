@@ -182,6 +182,12 @@ class Settings:
         title="Dry run",
         description="Read and validate everything, send nothing, print no STATE.",
     )
+    plan_errors_path: str | None = setting(
+        th.StringType,
+        title="Plan errors file",
+        description="With dry_run: where the records that would fail are written, as in "
+        "errors_path. Default: nowhere.",
+    )
     errors_path: str = setting(
         th.StringType,
         default="errors.jsonl",

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from target_workos_users.plan.plan import Distinct, Plan
+from target_workos_users.plan.distinct import Distinct
+from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.records.kinds import Kind
 from tests.support.model import make_settings
@@ -163,3 +164,47 @@ def test_a_signal_gives_the_plan_of_what_was_read_so_far(tmp_path, number, code)
     assert target.returncode == code
     assert b"Plan for what was read so far: " in rest
     assert rest.count(b"Plan for") == 1
+
+
+def test_the_first_rows_are_shown_as_they_would_be_sent_naming_nobody(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    row = {
+        "email": "hidden@example.com",
+        "first_name": "Hidden",
+        "email_verified": "yes",
+        "metadata": {"plan": "Hidden"},
+        "org_external_id": "acme",
+        "role_slugs": "admin,member",
+        "password": "Hidden hidden",
+        "totp_secret": "HIDDENHIDDENHIDDENHIDDEN",
+    }
+    _, text = dry_run(tmp_path, [row] * 5)
+    assert (
+        "for example: record 1 of users: email h…@example.com, first_name H…, email_verified true, "
+        "metadata with 1 keys, password [redacted], organization acme, roles admin and member, "
+        "TOTP secret [redacted]"
+    ) in text
+    assert text.count("for example: ") == 3
+    assert "hidden" not in text.lower()
+
+
+def test_a_plan_in_which_everything_fails_is_red(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done, text = dry_run(tmp_path, [{"email": "a"}, {"email": "b"}])
+    assert done.exit_code == 1
+    assert "2 would fail" in text
+    assert done.said("Every record would fail: the plan above says why.", "ERROR") == 1
+    rows = [{"email": "a"}, {"email": "b@example.com"}]
+    assert dry_run(tmp_path, rows)[0].exit_code == 0
+    assert dry_run(tmp_path, rows, fail_on_errors=True)[0].exit_code == 1
+
+
+def test_what_would_fail_is_listed_in_a_file_when_asked(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = [{"email": "a@example.com"}, {"email": "nobody"}, {"email": "b@b@b", "password": "p"}]
+    _, text = dry_run(tmp_path, rows, plan_errors_path="would-fail.jsonl", batch_size_rows=2)
+    lines = [json.loads(line) for line in (tmp_path / "would-fail.jsonl").read_text().splitlines()]
+    assert [(line["record_number"], line["chunk"]) for line in lines] == [(2, 1), (3, 2)]
+    assert lines[1]["record"]["password"] == "[redacted]"
+    assert "would fail: listed in would-fail.jsonl: `workos-users errors would-fail.jsonl`" in text
+    assert not (tmp_path / "errors.jsonl").exists()
