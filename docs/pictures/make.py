@@ -1,7 +1,8 @@
 """Makes run.svg: ``uv run --with pyte python docs/pictures/make.py``.
 
 It loads the sample data into a sandbox, as a person would in a terminal, and draws what that
-terminal showed: the bar half-way, and the summary.
+terminal showed: the bar half-way, and the summary. The run's report is left in output/report.html,
+from which report.mjs makes report.png.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pty
 import re
 import runpy
 import struct
+import subprocess
 import sys
 import tempfile
 import termios
@@ -115,6 +117,9 @@ def main() -> None:
         for shown in screens():
             if not bar and any(re.search(SHOWN_AT, each.plain) for each in shown):
                 bar = after(shown, SHOWN_AT)
+        report = ROOT / "output/report.html"
+        report.parent.mkdir(exist_ok=True)
+        subprocess.run(["workos-users", "report", "--out", report], check=True)  # noqa: S603, S607
         os.chdir(ROOT)
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     for each in (Text(f"$ {RUN}", "bold"), Text(), *bar, Text(), *after(shown, "Summary:")):
