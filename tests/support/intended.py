@@ -85,9 +85,8 @@ def expected(rows: Iterable[Row], start: EndState) -> EndState:
         if row.invalid:
             continue
         end.users.setdefault(row.email, row.fields)
-        held = end.memberships.get((row.email, row.organization or ""))
-        # An unknown role makes no membership; one that is there gets the roles that are known.
-        if row.organization and (not row.lacks or (held and row.lacks == "role")):
+        if row.organization and not row.lacks:  # an unknown role makes no membership
+            held = end.memberships.get((row.email, row.organization))
             end.memberships[row.email, row.organization] = (
                 row.roles or ["member"] if held is None else list(dict.fromkeys(held + row.roles))
             )
