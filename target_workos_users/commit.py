@@ -235,7 +235,12 @@ class Committer:
             self._append_errors(chunk.number, parts)
         results = [_results(records) for _, records in parts]
         if not chunk.skipped:
-            self._judge(chunk.number, [self._judged(records) for _, records in parts])
+            try:
+                self._judge(chunk.number, [self._judged(records) for _, records in parts])
+            except TooManyFailures:
+                for part, records in parts:
+                    self._progress.counting.add_errors(part.stream, records)
+                raise
         for (part, records), result in zip(parts, results, strict=True):
             self._progress.committed(part.stream, records)
             part.failed = [i for i, r in enumerate(records) if r.outcome and r.outcome.errors]

@@ -90,7 +90,7 @@ def open_importer(
             say=progress.say,
         )
         if not settings.only_errors_from:
-            progress.belongs_to(outputs.checkpoint.entry.started)
+            progress.counting.summary.began = outputs.checkpoint.entry.started
         return Importer(settings, outputs, progress, emit, loop, kinds=kinds), locks.pop_all()
 
 

@@ -17,6 +17,7 @@ from target_workos_users.records.columns import is_deleted
 from target_workos_users.records.redaction import is_plain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from target_workos_users.checkpoint.chunks import Record
@@ -102,6 +103,7 @@ class Counting:
             stream: Their stream.
             records: Those without an outcome are unchanged.
         """
+        self.add_errors(stream, records)
         counts = self.summary.records
         counts.read += len(records)
         for record in records:
@@ -112,15 +114,20 @@ class Counting:
             if outcome is None or outcome.result is Result.UNCHANGED:
                 counts.unchanged += 1
                 continue
-            groups = self._waiting if outcome.waits else self._failures
-            for error in outcome.errors:
-                _add_error(groups, stream, record.number, error)
             if outcome.errors:
                 counts.failed += 1
                 continue
             counts.loaded += 1
             if outcome.organization is not None:
                 self._add_member(outcome.organization)
+
+    def add_errors(self, stream: str, records: Iterable[Record]) -> None:
+        """Count why records failed."""
+        for record in records:
+            if outcome := record.outcome:
+                groups = self._waiting if outcome.waits else self._failures
+                for error in outcome.errors:
+                    _add_error(groups, stream, record.number, error)
 
     def begin_again(self) -> None:
         """All that waited is about to be loaded once more."""

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import sys
 import time
 from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from singer_sdk import metrics
+from typing import TYPE_CHECKING
 
 from target_workos_users.loading import outcome
 from target_workos_users.progress import wording
 from target_workos_users.progress.counting import Counting
 from target_workos_users.progress.history import PROGRESS, SUMMARY, forget_old_runs, new_run
 from target_workos_users.progress.pace import Pace
+from target_workos_users.progress.stderr import log_batch_time, on_terminal
 from target_workos_users.progress.summary import Records, write_summary
 from target_workos_users.progress.summary_text import print_table, summary_lines
 from target_workos_users.progress.timeline import ChunkLine, Timeline
@@ -25,6 +22,7 @@ from target_workos_users.progress.totals import Total
 from target_workos_users.records import parse as records
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
@@ -105,15 +103,11 @@ class Progress:
                 self._total.value = total or loaded
         self._timeline = Timeline(Path(f"{self._run}{PROGRESS}"))
         forget_old_runs(self._settings.runs_path)
-        if self._on_terminal():
+        if on_terminal(self._logger):
             from target_workos_users.progress.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
 
             self._bar = LiveBar(self._logger)
             self.tick(0, 0)
-
-    def belongs_to(self, began: str) -> None:
-        """When the import began that this run is a part of, UTC, ISO 8601."""
-        self.counting.summary.began = began
 
     def retry(self, path: str, records: int) -> None:
         """Only the records that an errors file lists are loaded.
@@ -219,7 +213,7 @@ class Progress:
             self.tick(0, 0)
             return
         if not skipped:
-            _log_batch_time(stream, seconds)
+            log_batch_time(stream, seconds)
         if not skipped or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
             self._say_progress([f"{self._records.failed:,} failed"])
 
@@ -240,7 +234,7 @@ class Progress:
             error: What stopped it.
         """
         summary = self.counting.finish(reason, exit_code, error, datetime.now(UTC))
-        if self._on_terminal():
+        if on_terminal(self._logger):
             print_table(summary)
         else:
             for line in summary_lines(summary):
@@ -256,13 +250,6 @@ class Progress:
                 self._logger.warning(
                     "The summary %s can't be written (%s).", path, failure.strerror
                 )
-
-    def _on_terminal(self) -> bool:
-        return (
-            self._logger.isEnabledFor(logging.INFO)
-            and sys.stderr.isatty()
-            and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
-        )
 
     def _say_progress(self, parts: list[str]) -> None:
         self.say("Progress: " + " · ".join(self._how_far() + parts))
@@ -308,14 +295,3 @@ class Progress:
             "refused": stats.refused,
             "retried": stats.retried,
         }
-
-
-def _log_batch_time(stream: str, seconds: float) -> None:
-    """The SDK's own metric of a batch; the SDK's timer can't span two batches under way."""
-    tags: dict[str, Any] = {
-        metrics.Tag.STREAM: stream,
-        metrics.Tag.PID: os.getpid(),
-        metrics.Tag.STATUS: metrics.Status.SUCCEEDED.value,
-    }
-    point = metrics.Point("timer", metrics.Metric.BATCH_PROCESSING_TIME, seconds, tags)
-    metrics.log(metrics.get_metrics_logger(), point)

@@ -108,7 +108,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
         "`meltano --environment=prod run …`)"
     )
     yield "loaded into", summary.destination + (to_load if summary.sandbox_path else "")
-    if summary.records.failed:
+    if summary.failures:
         yield "errors", f"in {summary.errors_path}: `{typed('errors', summary.errors_path)}`"
     yield "more", f"`{typed('report', summary.errors_path)}`"
 

@@ -234,3 +234,34 @@ def test_docs_name_every_key_of_the_summary():
     text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
     for name in (*Summary.__struct_fields__, *ChunkLine.__struct_fields__):
         assert f"`{name}`" in text, name
+
+
+def test_what_a_stopped_run_did_in_workos_is_counted_and_why_it_stopped(import_, tmp_path):
+    """Whatever is committed: the counts are those of the sandbox, run by run."""
+    run, _ = import_
+    rows = [
+        {"email": f"u{n}@example.com", "org_external_id": "acme" if n % 2 else "nope"}
+        | ({"org_name": "Acme"} if n % 2 else {})
+        for n in range(100)
+    ]
+    done, stopped = run(rows, abort_error_rate=0.4)
+    first = read_contents(tmp_path / "s.db")
+    assert stopped.reason == "stopped by an error"
+    assert stopped.records.read == 0
+    assert stopped.users.created == len(first.users) > 0
+    assert stopped.memberships.created == len(first.memberships) > 0
+    assert stopped.organizations.created == len(first.organizations) == 1
+    (failure,) = stopped.failures
+    assert failure.count == 10
+    assert failure.reason.startswith("org_external_id '…' is no organization")
+    assert done.said("10 x org_external_id '…' is no organization")
+    assert done.said("workos-users errors errors.jsonl")
+    _, resumed = run(rows, state=done.states[-1])
+    second = read_contents(tmp_path / "s.db")
+    assert len(second.users) == 100
+    assert resumed.users.created == 100 - len(first.users)
+    assert resumed.memberships.created == len(second.memberships) - len(first.memberships)
+    creates = resumed.requests.by_kind["POST /user_management/users"]
+    assert creates.answers == {"201": resumed.users.created}
+    records = resumed.records
+    assert records.read == 100 == records.loaded + records.unchanged + records.failed
