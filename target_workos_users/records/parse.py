@@ -15,7 +15,7 @@ from target_workos_users.records.columns import WHERE, by_column
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.metadata import metadata
 from target_workos_users.records.passwords import password_fields
-from target_workos_users.records.redaction import REDACTED, redact_text
+from target_workos_users.records.redaction import REDACTED, is_hash_or_key, redact_text
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 from target_workos_users.records.totp import Totp, totp
 from target_workos_users.records.values import invalid
@@ -136,6 +136,7 @@ def parse_record(record: Mapping[str, Any], rules: RecordRules = DEFAULT_RULES) 
     role_slugs, status = values.role_slugs(record), values.status(record)
     if organization is None:
         _check_needless(role_slugs, status)
+    _check_columns(fields, organization)
     name = organization and organization.name
     if any("\ufffd" in str(value) for value in (name, *fields.values())):
         remarks.append("characters_lost")
@@ -168,6 +169,23 @@ def _fields(record: Mapping[str, Any]) -> dict[str, Any]:
     if agent := values.text(record, "user_agent"):
         fields["user_agent"] = agent
     return fields
+
+
+def _check_columns(fields: dict[str, Any], organization: OrganizationRef | None) -> None:
+    """Refuse a hash or a key that a shifted row has in another column: WorkOS would show it."""
+    texts = {name: fields.get(name) for name in ("first_name", "last_name", "name", "external_id")}
+    if organization:
+        texts |= {
+            "org_id": organization.id,
+            "org_external_id": organization.external_id,
+            "org_name": organization.name,
+        }
+    for column, text in texts.items():
+        if text and is_hash_or_key(text):
+            raise invalid(
+                column,
+                "has the form of a password hash or a secret key; is the row shifted by a column?",
+            )
 
 
 def _check_needless(role_slugs: tuple[str, ...], status: str | None) -> None:

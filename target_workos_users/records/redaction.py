@@ -32,6 +32,10 @@ _SECRET_VALUE = re.compile(
     rf"{HASH_SIGN}|\bsk_\w{{8}}|-----BEGIN [A-Z ]*PRIVATE KEY",
     re.IGNORECASE,
 )
+_CERTAIN = re.compile(
+    rf"{HASH_SIGN}|\bsk_(?:test|live)_\w{{8}}|-----BEGIN [A-Z ]*PRIVATE KEY", re.IGNORECASE
+)
+_SHORTEST = 20  # characters of a hash or a key
 # Such a row also puts anything into password_hash_type: only what names an algorithm is shown.
 _ALGORITHM_WORD = (
     r"(?:[bsy]|bc|yes|fbs|fires|blf-?)?crypt|bcryptjs|pbkdf2|argon2(?:id|i|d)?|s?sha(?:\d|256|384|512)?"
@@ -46,6 +50,11 @@ _encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 def names_algorithm(hash_type: str) -> bool:
     """Whether a ``password_hash_type`` is safe to show: it names some hash algorithm."""
     return _ALGORITHM.fullmatch(hash_type) is not None
+
+
+def is_hash_or_key(text: str) -> bool:
+    """Whether a text can hardly be anything else than a password hash or a secret key."""
+    return len(text) >= _SHORTEST and _CERTAIN.search(text) is not None
 
 
 def redact(record: Mapping[str, Any]) -> dict[str, Any]:

@@ -378,6 +378,22 @@ def test_lost_characters_are_remarked_on(record):
     assert parse_record(ADA | record).remarks == ("characters_lost",)
 
 
+@pytest.mark.parametrize(
+    "column",
+    ["first_name", "last_name", "name", "external_id", "org_id", "org_external_id", "org_name"],
+)
+@pytest.mark.parametrize("secret", [BCRYPT, "sk_test_a1b2c3d4e5f6g7", "{SSHA}c2FsdGhhc2hzYWx0"])
+def test_a_hash_or_a_key_in_another_column_is_refused_and_not_sent(column, secret):
+    named = {"org_external_id": "acme"} if column == "org_name" else {}
+    message = refusal({**ADA, **named, column: secret})
+    assert message.startswith(f"{column}: has the form of a password hash or a secret key")
+
+
+def test_an_id_that_only_begins_like_a_hash_is_one():
+    for fine in ("1$2$3", "sk_customer_of_slovakia_17", "{3F2504E0-4F89-11D3-9A0C-0305E82C3301}"):
+        assert parse_record({**ADA, "external_id": fine}).fields["external_id"] == fine
+
+
 def test_numbers_keep_their_text():
     text = b'{"email":"a@example.com","external_id":12345678901234567890,"first_name":1.0}'
     record = msgspec.json.Decoder(float_hook=decimal).decode(text)
