@@ -20,6 +20,6 @@ with DAG(
             "set -a && . ./.env && . .venv/bin/activate && "
             "bash docs/schedule/nightly.sh --environment=prod run tap-csv target-workos-users"
         ),
-        retries=3,  # each goes on where the one before it stopped
+        retries=3,  # each resumes where the one before it stopped
         retry_delay=timedelta(minutes=10),
     )
