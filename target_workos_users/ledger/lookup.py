@@ -36,6 +36,31 @@ WHERE r.person = ? ORDER BY r.turn
 """
 
 
+_COUNTS = """
+SELECT
+    (SELECT count(*) FROM people WHERE user_id IS NOT NULL AND made),
+    (SELECT count(*) FROM people WHERE user_id IS NOT NULL AND NOT made),
+    (SELECT count(DISTINCT membership) FROM records),
+    (SELECT count(*) FROM organizations WHERE workos_id IS NOT NULL)
+"""
+
+
+class Counts(msgspec.Struct):
+    """How much a ledger knows to be in WorkOS, whichever run loaded it.
+
+    Attributes:
+        made: Users made by this import, or maybe made, where an answer was lost.
+        found: Users that were there.
+        memberships: Of both.
+        organizations: Made or found.
+    """
+
+    made: int
+    found: int
+    memberships: int
+    organizations: int
+
+
 class Ids(msgspec.Struct):
     """One membership of one person, or a person without any.
 
@@ -110,6 +135,16 @@ class Fate(msgspec.Struct):
     user_id: str | None
     user: str | None
     rows: list[Row]
+
+
+def read_counts(path: Path) -> Counts:
+    """How much the ledger knows.
+
+    Raises:
+        SettingsError: It can't be read, or isn't a ledger.
+    """
+    with open_for_reading(path) as database:
+        return Counts(*database.execute(_COUNTS).fetchone())
 
 
 def read_ids(path: Path) -> Iterator[Ids]:

@@ -15,6 +15,7 @@ from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.explain import advice, read_listing
 from target_workos_users.files import write_output
+from target_workos_users.ledger.lookup import read_counts
 from target_workos_users.progress.history import beside_run, progress_files
 from target_workos_users.progress.summary import read_summary
 from target_workos_users.progress.timeline import read_timeline
@@ -81,6 +82,8 @@ def render(sources: Sources) -> str:
     summary = read_summary(sources.summary)
     its_own = beside_run(sources.summary, summary.progress_path)
     errors = sources.errors or _if_there(beside_run(sources.summary, summary.errors_path))
+    known = summary.ledger_path and beside_run(sources.summary, summary.ledger_path)
+    ledger = _if_there(known) if known else None
     files = [sources.progress] if sources.progress else list(progress_files(its_own.parent))
     lines = [line for file in files for line in _lines(file, summary)]
     listing = read_listing(errors) if errors else None
@@ -99,6 +102,7 @@ def render(sources: Sources) -> str:
         groups=[(group, advice(group)) for group in groups[:_MOST_GROUPS]],
         more_groups=max(0, len(groups) - _MOST_GROUPS),
         largest=summary.organizations.largest[:_LARGEST],
+        ledger=read_counts(ledger) if ledger else None,
         streams=_streams(sources.state) if sources.state else None,
         made=datetime.now(UTC),
         files=[path for path in (sources.summary, errors, sources.state) if path],

@@ -46,7 +46,8 @@ def test_a_mutated_errors_file_is_refused_or_read(fuzz, fresh):
 def test_a_report_of_mutated_files_is_refused_or_made(fuzz, fresh):
     run = fresh()
     state = run(CLEAN).states[-1]
-    names = ("summary.json", "progress.jsonl", "errors.jsonl", "state")
+    (progress,) = run.folder.glob("errors.runs/*.progress.jsonl")
+    names = ("summary.json", str(progress.relative_to(run.folder)), "errors.jsonl", "state")
     (run.folder / "state").write_bytes(encode([state]))
     whole = {name: (run.folder / name).read_bytes() for name in names}
 

@@ -19,7 +19,6 @@ from workos_sandbox import read_contents
 @pytest.fixture
 def running(lab):
     """A first run, half-way through, which goes on when the test has seen what it wants."""
-    lab.settings["summary_path"] = str(lab.folder / "summary.json")
     tap = Tap(lab)
     messages = source.messages(lab.records, None)
     tap.send(messages[:65])
@@ -37,7 +36,6 @@ def running(lab):
 FILES = {
     "errors_path": "errors.jsonl",
     "journal_path": "errors.jsonl.journal",
-    "summary_path": "summary.json",
 }
 
 
