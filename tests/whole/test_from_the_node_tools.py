@@ -13,14 +13,15 @@ from tests.support.markdown import blocks
 PAGE = Path(__file__).parents[2] / "docs/from-the-node-tools.md"
 TABLE = [
     [cell.strip() for cell in line.strip("|").split("|")]
-    for line in PAGE.read_text().splitlines()
+    for line in PAGE.read_text().partition("## Option by option")[2].splitlines()
     if line.startswith("| `")
 ]
 OPTIONS = {
     *("--csv", "--job-id", "--resume", "--chunk-size", "--checkpoint-dir", "--concurrency"),
     *("--rate-limit", "--workers", "--org-id", "--org-external-id", "--org-name"),
     *("--create-org-if-missing", "--require-membership", "--dry-run", "--plan", "--yes"),
-    *("--quiet", "--errors-out", "--retry-csv", "--role-mapping", "--role-definitions"),
+    *("import-package", "validate-package", "enroll-totp", "export-template", "wizard"),
+    *("--quiet", "--errors", "--errors-out", "--retry-csv", "--role-mapping", "--role-definitions"),
 }
 
 
@@ -35,7 +36,9 @@ def test_the_settings_that_it_names_exist_and_have_the_defaults_that_it_says():
         for _, here, _ in TABLE
         for name, value in re.findall(r"`([a-z_]+)(?:: ([^`]+))?`", here)
     }
-    assert {name for name, _ in named} - SETTINGS["properties"].keys() == {"role_slugs"}
+    assert {name for name, _ in named} - SETTINGS["properties"].keys() == {
+        *("role_slugs", "role_definitions", "user_role_assignments")  # a column, and streams
+    }
     given = {name: yaml.safe_load(value) for name, value in named if value}
     for name in ("batch_size_rows", "concurrency", "rate_limit", "errors_path"):
         assert SETTINGS["properties"][name]["default"] == given[name]
