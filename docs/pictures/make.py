@@ -1,8 +1,8 @@
-"""Makes run.svg: ``uv run --with pyte python docs/pictures/make.py``.
+"""Makes the README's pictures: ``uv run --with pyte python docs/pictures/make.py``.
 
 It loads the sample data into a sandbox, as a person would in a terminal, and draws what that
-terminal showed: the bar half-way, and the summary. The run's report is left in output/report.html,
-from which report.mjs makes report.png.
+terminal showed: the bar half-way, and the summary (run.svg). Where Chromium is installed, it takes
+a picture of the run's report too (report.png).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import os
 import pty
 import re
 import runpy
+import shutil
 import struct
 import subprocess
 import sys
@@ -106,6 +107,15 @@ def after(lines: list[Text], start: str) -> list[Text]:
     return lines[first : last + 1]
 
 
+def picture_of_the_report(target: Path) -> None:
+    """Take it of the newest run in the current folder."""
+    subprocess.run(["workos-users", "report", "--out", "report.html"], check=True)  # noqa: S607
+    if chromium := shutil.which("chromium"):
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,1180"]
+        page = Path("report.html").resolve().as_uri()
+        subprocess.run([chromium, *options, f"--screenshot={target}", page], check=True)  # noqa: S603
+
+
 def main() -> None:
     """Run, and draw."""
     target = Path(__file__).with_name("run.svg").resolve()
@@ -117,9 +127,7 @@ def main() -> None:
         for shown in screens():
             if not bar and any(re.search(SHOWN_AT, each.plain) for each in shown):
                 bar = after(shown, SHOWN_AT)
-        report = ROOT / "output/report.html"
-        report.parent.mkdir(exist_ok=True)
-        subprocess.run(["workos-users", "report", "--out", report], check=True)  # noqa: S603, S607
+        picture_of_the_report(target.with_name("report.png"))
         os.chdir(ROOT)
     console = Console(record=True, width=COLUMNS, file=io.StringIO())
     for each in (Text(f"$ {RUN}", "bold"), Text(), *bar, Text(), *after(shown, "Summary:")):
