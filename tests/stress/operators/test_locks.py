@@ -44,14 +44,14 @@ def test_the_second_run_names_the_file_the_other_run_and_the_way_out(
     lab, running, another, setting
 ):
     path = lab.folder / FILES[setting]
-    before = {file: file.read_bytes() for file in lab.folder.glob("errors*")}
+    before = {file: file.read_bytes() for file in lab.folder.glob("errors.j*")}
     ended = another(**{setting: f"{lab.folder}/./{FILES[setting]}"}).run()
     assert ended.exit_code == 1
     (said,) = (line for line in ended.err.splitlines() if " | ERROR " in line)
     assert f"{setting}: {path} is in use by another run (process {running.process.pid})" in said
     assert f"another {setting}" in said
     assert not ended.states
-    assert {file: file.read_bytes() for file in lab.folder.glob("errors*")} == before
+    assert {file: file.read_bytes() for file in lab.folder.glob("errors.j*")} == before
     assert stat.S_IMODE(path.with_name(path.name + ".lock").stat().st_mode) == 0o600
 
 
