@@ -20,16 +20,21 @@ class DiskLab(Lab):
         return self.output / "errors.jsonl"
 
     @property
-    def journal_path(self):
-        return self.output / "errors.jsonl.journal"
+    def ledger_path(self):
+        return self.output / "errors.jsonl.ledger"
 
-    def stopped(self, ended, message):
-        """It stopped cleanly, and said why in one line; the state that it left is stored."""
+    def stopped(self, ended, *messages):
+        """It stopped cleanly, and said why in one line; the state that it left is stored.
+
+        Args:
+            ended: The run.
+            messages: What the line may say.
+        """
         assert ended.exit_code == 1, ended.err
         lines = [line for line in ended.err.splitlines() if " | ERROR " in line]
         assert len(lines) == 1, "\n".join(lines)
         line = lines[0]
-        assert message in line
+        assert any(message in line for message in messages), line
         assert "Traceback" not in ended.err
         self.store(ended.states)
 

@@ -10,7 +10,7 @@ from workos_sandbox import read_contents
 
 SETTINGS = {
     "errors_path": "errors.jsonl",
-    "journal_path": "errors.jsonl.journal",
+    "ledger_path": "errors.jsonl.ledger",
     "summary_path": "summary.json",
 }
 
@@ -35,9 +35,13 @@ def a_pipe(path):
 
 OBSTACLES = {
     "errors_path": [a_link, a_pipe],
-    "journal_path": [a_link],
+    "ledger_path": [a_link],
     "summary_path": [a_folder],
 }
+
+
+def verb(setting):
+    return "used" if setting == "ledger_path" else "written"
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
     lab.output.mkdir()
     lab.settings["summary_path"] = str(lab.output / SETTINGS["summary_path"])
     obstacle(path)
-    lab.stopped(lab.run(), f"{setting}: {path} can't be written (")
+    lab.stopped(lab.run(), f"{setting}: {path} can't be {verb(setting)} (")
     assert not lab.runs[-1].states
     assert not read_contents(lab.db).users
     if obstacle is a_link:
@@ -68,7 +72,7 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
 def test_a_folder_that_can_not_be_made_stops_it_too(lab, setting):
     (lab.folder / "file").touch()
     lab.settings[setting] = str(lab.folder / "file" / SETTINGS[setting])
-    lab.stopped(lab.run(), f"{setting}: {lab.folder}/file/{SETTINGS[setting]} can't be written (")
+    lab.stopped(lab.run(), f"{setting}: {lab.folder}/file/{SETTINGS[setting]} can't be {verb(setting)} (")
     assert not read_contents(lab.db).users
     del lab.settings[setting]
     lab.go_on()
@@ -82,12 +86,10 @@ def test_a_folder_that_is_missing_is_made(lab):
 
 
 def test_a_link_in_place_of_what_a_killed_run_left_is_not_followed(lab):
-    """``<name>.new`` is a file's next content, ``<name>.lock`` keeps other runs off."""
+    """``<name>.lock`` keeps other runs off."""
     lab.output.mkdir()
     precious = lab.folder / "precious"
     precious.write_text("precious")
-    lab.journal_path.with_suffix(".journal.new").symlink_to(precious)
-    lab.go_on()
     lab.errors_path.with_suffix(".jsonl.lock").symlink_to(precious)
     lab.stopped(lab.run(), "it is a symbolic link or a device, not a file")
     assert precious.read_text() == "precious"

@@ -11,21 +11,24 @@ from tests.stress.fuzz.conftest import CLEAN, LOADED, encode
 from tests.stress.fuzz.mutations import mutated
 
 
-def test_a_mutated_journal_loses_nothing_and_doubles_nothing(fuzz, interrupted):
-    journal = interrupted().errors.with_suffix(".jsonl.journal").read_bytes()
+def test_a_mutated_ledger_loses_nothing_and_doubles_nothing(fuzz, interrupted):
+    ledger = interrupted().errors.with_suffix(".jsonl.ledger").read_bytes()
 
     def check(content):
         run = interrupted()
-        run.errors.with_suffix(".jsonl.journal").write_bytes(content)
+        run.errors.with_suffix(".jsonl.ledger").write_bytes(content)
         state = (run.folder / "state").read_text().replace("ERRORS", str(run.errors))
-        finished = run(encode([{"type": "STATE", "value": json.loads(state)}]) + CLEAN)
-        assert finished.exit_code == 0
+        messages = encode([{"type": "STATE", "value": json.loads(state)}]) + CLEAN
+        finished = run(messages)
+        if finished.exit_code:  # a torn page, met on the way
+            assert finished.said("ledger_path: ", "ERROR") == 1
+            return
         assert run.emails() == LOADED
         run.check_all_is_there()
         results = ("created", "existing", "merged", "updated", "failed", "unchanged")
         assert sum(finished.tally.get(name, 0) for name in results) == 30
 
-    fuzz(mutated(journal), check)
+    fuzz(mutated(ledger), check)
 
 
 def test_a_mutated_errors_file_is_refused_or_read(fuzz, fresh):

@@ -35,7 +35,7 @@ def running(lab):
 
 FILES = {
     "errors_path": "errors.jsonl",
-    "journal_path": "errors.jsonl.journal",
+    "ledger_path": "errors.jsonl.ledger",
 }
 
 
@@ -56,10 +56,10 @@ def test_the_second_run_names_the_file_the_other_run_and_the_way_out(
 
 
 def test_two_settings_with_one_file_are_named(lab):
-    lab.settings |= {"journal_path": f"{lab.folder}/./errors.jsonl"}
+    lab.settings |= {"ledger_path": f"{lab.folder}/./errors.jsonl"}
     ended = lab.run()
     assert ended.exit_code == 1
-    assert "journal_path and errors_path are one file" in ended.err
+    assert "ledger_path and errors_path are one file" in ended.err
 
 
 @pytest.mark.usefixtures("running")
@@ -76,7 +76,8 @@ def test_a_retry_of_what_failed_needs_none_of_the_import(lab, another):
     messages = source.messages(lab.records, None)
     tap.send(messages[:30])
     tap.wait_for_states(2)
-    retry = another(errors_path=str(lab.errors_path), only_errors_from=str(listed)).run()
+    beside = {"errors_path": str(lab.errors_path), "ledger_path": "none"}
+    retry = another(**beside, only_errors_from=str(listed)).run()
     assert retry.exit_code == 0, retry.err
     tap.send(messages[30:])
     tap.pipe.close()
