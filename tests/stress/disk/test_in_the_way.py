@@ -72,7 +72,8 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
 def test_a_folder_that_can_not_be_made_stops_it_too(lab, setting):
     (lab.folder / "file").touch()
     lab.settings[setting] = str(lab.folder / "file" / SETTINGS[setting])
-    lab.stopped(lab.run(), f"{setting}: {lab.folder}/file/{SETTINGS[setting]} can't be {verb(setting)} (")
+    named = f"{setting}: {lab.folder}/file/{SETTINGS[setting]}"
+    lab.stopped(lab.run(), f"{named} can't be {verb(setting)} (")
     assert not read_contents(lab.db).users
     del lab.settings[setting]
     lab.go_on()

@@ -146,7 +146,7 @@ KINDS = (
         "list memberships",
         "GET",
         f"{_MEMBERSHIPS}$",
-        ("existing",),
+        ("existing", "existing", "refused"),  # found, read again; before a user is deleted
         "membership_create",
         _list(_membership),
     ),
@@ -162,7 +162,7 @@ KINDS = (
         "list factors",
         "GET",
         f"{_USERS}/[^/]+/auth_factors$",
-        ("existing",),
+        ("existing", "existing", "totp"),  # before and after one is enrolled
         "totp_enroll",
         _list(_factor),
     ),
@@ -325,12 +325,18 @@ def expected(case: Case) -> Ending:
     if case.times == "for ever" and (case.fault.action is None or _is_an_outage(case)):
         return Ending(stops=True, errors=own_errors())
     ending = Ending(errors=own_errors())
+    if case.kind.name == "create membership" and case.fault.effect:
+        for chunk in range(case.chunk, CHUNKS):  # what WorkOS would have refused was made
+            line = number("refused", chunk), "membership_create"
+            ending.errors.pop(line, None)
+            ending.perhaps.add(line)
     for role, chunk in _failing(case):
-        line = number(role, chunk), case.kind.error
+        looked = (role, case.kind.name) == ("refused", "list memberships")
+        line = number(role, chunk), "user_create" if looked else case.kind.error
         own = [(number(role, chunk), error) for error in OWN_ERRORS.get(role, ())]
         if case.kind.shared and case.fault.reading == "foreign":
             ending.perhaps |= {line, *own}  # which of those that share a look-up sent it is open
-        if case.kind.name != "delete user":  # its line is beside the membership's
+        if case.kind.name != "delete user" and not looked:  # its line is beside the membership's
             for each in own:
                 ending.errors.pop(each, None)
         if line not in ending.perhaps:
@@ -363,7 +369,7 @@ def _failing(case: Case) -> list[tuple[str, int]]:
         return []  # such an answer means that it is deleted
     if fault.reading == "foreign" and times and kind.is_search:
         return []  # what WorkOS says exists is looked for again
-    hit = [(r, c) for c in range(case.chunk, CHUNKS) for r in kind.needed_by]
+    hit = [(r, c) for c in range(case.chunk, CHUNKS) for r in dict.fromkeys(kind.needed_by)]
     if times and kind.shared:
         hit = [(role, chunk) for role, chunk in hit if chunk < case.chunk + times]
     elif times:

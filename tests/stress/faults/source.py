@@ -118,7 +118,9 @@ def is_complete(world: Contents, role: str, chunk: int) -> bool:
         for m in world.memberships
         if m["email"] == address
     }
-    wanted = {"new": {f"new-{chunk}": ["member"]}, "existing": {f"Home {chunk}": ["admin"]}}
+    home = f"Home {chunk}"
+    wanted = {"new": {f"new-{chunk}": ["member"]}, "existing": {home: ["admin"]}}
+    wanted["refused"] = {home: ["unwanted"]}  # where an answer took its refusal's place
     factors = sum(factor["email"] == address for factor in world.auth_factors)
     return (
         user is not None
