@@ -82,7 +82,7 @@ def check_resumed(lab, rows=CHUNK):
     assert Counter(user["email"] for user in lab.world.users if "user" in user["email"]) == {
         email(number): 1 for number in range(1, rows + 1)
     }
-    assert lab.sandbox.counts.count("POST") <= rows - BEFORE + 2 * 20
+    assert lab.sandbox.counts.total("POST") <= rows - BEFORE + 2 * 20
     assert "failed" not in finished.tally
 
 
@@ -180,7 +180,7 @@ def test_one_record_that_always_fails_is_one_error_line(lab, action, concurrency
 def test_a_revoked_key_stops_at_once(lab):
     lab.sandbox.faults = scripted(answer(401, '{"message":"Unauthorized"}'), skip=BEFORE)
     check_stop(lab, run(lab), "WorkOS refuses the API key")
-    assert lab.sandbox.counts.count() <= BEFORE + 20
+    assert lab.sandbox.counts.total() <= BEFORE + 20
     lab.sandbox.faults = Faults()
     check_resumed(lab)
 
@@ -243,7 +243,7 @@ def test_a_key_without_a_permission_stops_at_the_first_refusal(lab):
     forbidden = answer(403, '{"message":"Forbidden"}')
     lab.sandbox.faults = scripted(forbidden, skip=BEFORE)
     check_stop(lab, run(lab), "WorkOS doesn't let the API key POST /user_management/users")
-    assert lab.sandbox.counts.count() <= BEFORE + 2 * 20
+    assert lab.sandbox.counts.total() <= BEFORE + 2 * 20
     lab.sandbox.faults = Faults()
     check_resumed(lab)
 
