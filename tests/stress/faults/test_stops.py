@@ -282,8 +282,8 @@ def test_records_that_all_fail_stop_after_the_first_chunk_that_tells(lab):
     lab.sandbox.faults = Faults()
     resumed = run(lab)
     assert resumed.exit_code == 0
-    assert {error["record_number"] for error in resumed.errors} == set(range(181, 201))
-    assert len(lab.world.users) - OTHERS == CHUNK - 20
+    assert not resumed.errors  # what failed was tried again
+    assert len(lab.world.users) - OTHERS == CHUNK
 
 
 def test_small_chunks_are_judged_together(lab):
@@ -296,4 +296,4 @@ def test_small_chunks_are_judged_together(lab):
     assert covered(finished) == BEFORE + 15
     lab.sandbox.faults = Faults()
     assert run(lab).exit_code == 0
-    assert len(lab.world.users) - OTHERS == CHUNK - 15
+    assert len(lab.world.users) - OTHERS == CHUNK  # what failed was tried again
