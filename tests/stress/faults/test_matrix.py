@@ -1,7 +1,7 @@
 """Every fault that a request can meet, for every kind of request, at each place, once and for ever.
 
 ``pytest tests/stress/faults --slow`` runs the whole matrix, ``pytest tests/stress/faults`` every
-fault with every kind of request once.
+second pair of a fault and a kind of request, once.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SHORT = {"request_timeout": 0.1, "max_retries": 3}
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
         whole = metafunc.config.getoption("--slow")
-        cases = matrix.all_cases() if whole else list(matrix.some_cases())
+        cases = matrix.all_cases() if whole else list(matrix.some_cases())[::2]
         metafunc.parametrize("case", cases, ids=str)
 
 
