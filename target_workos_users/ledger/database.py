@@ -30,6 +30,7 @@ class Database:
         self.path = path
         self.defer: Callable[[Callable[[], None]], object] = lambda _: None
         self._connection = connection
+        self._failed: OutputError | None = None
 
     def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
         """The rows of a statement.
@@ -37,6 +38,8 @@ class Database:
         Raises:
             OutputError: The ledger can't be used.
         """
+        if self._failed:
+            raise self._failed
         try:
             return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
@@ -52,7 +55,7 @@ class Database:
         """
         if not self._connection.in_transaction:
             self.query("BEGIN IMMEDIATE")
-            self.defer(self.commit)
+            self.defer(self._commit_turn)
         self.query(statement, values)
 
     def commit(self) -> None:
@@ -61,7 +64,7 @@ class Database:
         Raises:
             OutputError: The ledger can't be written.
         """
-        if self._connection.in_transaction:
+        if self._failed or self._connection.in_transaction:
             self.query("COMMIT")
 
     @contextmanager
@@ -79,6 +82,13 @@ class Database:
     def close(self) -> None:
         """Close it; what isn't committed is lost."""
         self._connection.close()
+
+    def _commit_turn(self) -> None:
+        """At the end of a turn nobody is there to hear of a failure: what comes next does."""
+        try:
+            self.commit()
+        except OutputError as error:
+            self._failed = error
 
     def _failure(self, error: sqlite3.Error) -> OutputError:
         way_on = "Free the disk, or whatever is in the way, and run again"
