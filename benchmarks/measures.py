@@ -29,12 +29,14 @@ from benchmarks.harness import (
     written,
 )
 from target_workos_users.checkpoint.digests import Digester, chunk_digest
-from target_workos_users.checkpoint.outputs import Run
+from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import Start
 from target_workos_users.checkpoint.state import KEY, VERSION
 from target_workos_users.errors import error_line
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.target import TargetWorkosUsers, encode_state
+from target_workos_users.ledger import Ledger
+from target_workos_users.records.kinds import Kind
+from target_workos_users.target import encode_state
 
 FAST = {"rate_limit": 1_000_000}
 LATENCY = ("--latency", "200", "--jitter", "100")
@@ -165,6 +167,60 @@ def memory() -> dict[str, Any]:
     }
 
 
+def ledger(users: int = 10_000) -> dict[str, Any]:
+    """The ceiling with the ledger and without it, by turns."""
+    cpu, memory, disk = [], [], []
+    for _ in range(3):
+        runs = {}
+        for ledger_path in ("none", "kept.ledger"):
+            with stub() as url, folder() as path:
+                source = written(path, messages(users))
+                where = ledger_path if ledger_path == "none" else str(path / ledger_path)
+                settings = {"base_url": url, "ledger_path": where, **FAST}
+                startup = run_target([], path, **settings)
+                run = run_target(read_back(source), path, **settings)
+                runs[ledger_path] = run.cpu - startup.cpu, run.rss_mb
+                size = sum(file.stat().st_size for file in path.glob("kept.ledger*"))
+        (without, rss_without), (with_it, rss_with) = runs.values()
+        cpu.append(with_it / without)
+        memory.append(rss_with - rss_without)
+        disk.append(size / users)
+    return {
+        "cpu_with_over_without": round(statistics.median(cpu), 3),
+        "rss_mb_more": round(statistics.median(memory), 1),
+        "bytes_per_record": round(max(disk)),
+    }
+
+
+def change(users: int = 100_000) -> dict[str, Any]:
+    """Requests of the next run, after a change of the source."""
+    with sandbox() as url, folder() as path:
+        source = list(messages(users))
+        schema, records, end = source[0], source[1:-1], source[-1]
+        settings = {"base_url": url, "existing_users": "update", **FAST}
+        state = run_target(source, path, **settings).last_state
+        figures = {}
+        new = next(islice(messages(1, start=users), 1, None))
+        front = [new, *records]
+        some = [_renamed(line) if n % 100 == 0 else line for n, line in enumerate(front)]
+        one = [_renamed(some[1]), *some[2:]]
+        for name, lines in {
+            "one_row_in_front": front,
+            "one_percent_changed": some,
+            "sorted_otherwise": some[::-1],
+            "one_first_name_changed": [*one[::-1], some[0]],
+        }.items():
+            before = sandbox_counts(url)["total"]
+            run = run_target(with_state(state, [schema, *lines, end]), path, **settings)
+            state = run.last_state or state
+            figures[name] = sandbox_counts(url)["total"] - before
+    return figures
+
+
+def _renamed(line: bytes) -> bytes:
+    return line.replace(b'"first_name": "Ada"', b'"first_name": "Grace"')
+
+
 def checkpoint() -> dict[str, Any]:
     """State and errors at 1,000 chunks and 10,000 organizations, beside the time of a chunk."""
     chunks, organizations, failed = 1000, 10_000, 50
@@ -172,9 +228,8 @@ def checkpoint() -> dict[str, Any]:
     record = json.loads(next(islice(messages(1), 1, None)))["record"]
     error = RecordError(ErrorType.USER_CREATE, "This email is not available.")
     with folder() as path:
-        config = {"sandbox_path": "none", "errors_path": str(path / "errors.jsonl")}
-        settings = TargetWorkosUsers(config=config).settings
-        run = Run(settings, Start(None, {}), "benchmark")
+        kept = Ledger.open(str(path / "ledger"), print)
+        run = Outputs(str(path / "errors.jsonl"), kept, Start(None, {}), "benchmark")
         run.checkpoint.open_stream("users", "users")
         tally = Counter({"created": 1000 - failed, "failed": failed, "memberships": 950})
         spent = []
@@ -182,16 +237,21 @@ def checkpoint() -> dict[str, Any]:
             for number in range(chunks):
                 run.checkpoint.streams["users"].read += 1000
                 digests = [number.to_bytes(16)] * 1000
-                part = run.checkpoint.close("users", digests, stored=False)
+                part = run.checkpoint.close("users", digests, stored=None)
                 started = time.perf_counter()
                 run.errors.append(
                     error_line(
-                        stream="users", record_number=n, chunk=number, record=record, error=error
+                        stream="users",
+                        kind=Kind.USERS,
+                        record_number=n,
+                        chunk=number,
+                        record=record,
+                        error=error,
                     )
                     for n in range(failed)
                 )
-                run.checkpoint.commit(part, tally)
-                output.write(encode_state(run.next_state(cache, ())))
+                run.checkpoint.commit(part, tally, Counter())
+                output.write(encode_state(run.next_state(cache)))
                 output.flush()
                 spent.append(time.perf_counter() - started)
         run.close()
@@ -203,4 +263,4 @@ def checkpoint() -> dict[str, Any]:
     }
 
 
-ALL = (limit, limit_500, shared_limit, ceiling, skip, memory, checkpoint)
+ALL = (limit, limit_500, shared_limit, ceiling, skip, memory, ledger, change, checkpoint)
