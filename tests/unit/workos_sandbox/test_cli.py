@@ -138,7 +138,10 @@ def test_a_file_in_use_is_told_with_the_process_that_has_it(start, db):
 
 
 def test_workos_users_has_the_same_command():
-    assert workos_users.commands["sandbox"] is main
+    ours = CliRunner().invoke(main, ["--help"])
+    theirs = CliRunner().invoke(workos_users, ["sandbox", "--help"])
+    assert theirs.exit_code == 0
+    assert theirs.output.split("[OPTIONS]")[1] == ours.output.split("[OPTIONS]")[1]
 
 
 def test_help_comes_without_the_web_server():
