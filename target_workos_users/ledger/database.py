@@ -32,7 +32,7 @@ class Database:
         self._connection = connection
         self._failed: OutputError | None = None
 
-    def query(self, statement: str, values: tuple[Any, ...] = ()) -> list[Any]:
+    def query(self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[Any]:
         """The rows of a statement.
 
         Raises:

@@ -196,10 +196,10 @@ class Ledger:
             number: Of the record.
             stream: Of the record.
         """
-        rows = self._database.query(VERSIONS, (identity,))
+        sought = {"key": identity, "digest": digest, "number": number}
+        rows = self._database.query(VERSIONS, sought)
         if len(rows) == MANY_VERSIONS:  # thousands of rows of one person mustn't cost their square
-            near = (identity, digest, number, self._run.first_turn)
-            rows = self._database.query(VERSIONS_NEAR, near)
+            rows = self._database.query(VERSIONS_NEAR, {**sought, "run": self._run.first_turn})
         with self._database.reading():
             versions = list(map(version_of, rows))
         of = self._names.stream(self._run.lineage, stream)

@@ -25,14 +25,15 @@ _COLUMNS = (
     "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints, "
     "stream FROM records r LEFT JOIN organizations o ON o.id = organization WHERE key = "
 )
-VERSIONS = f"{_COLUMNS} ?1 ORDER BY turn DESC LIMIT {MANY_VERSIONS}"
-_NEAR = """?1 AND digest IN (
-    SELECT ?2 UNION
-    SELECT * FROM (SELECT digest FROM records WHERE key = ?1 ORDER BY turn DESC LIMIT 10) UNION
+VERSIONS = f"{_COLUMNS} :key ORDER BY turn DESC LIMIT {MANY_VERSIONS}"
+_NEAR = """:key AND digest IN (
+    SELECT :digest UNION
+    SELECT * FROM (SELECT digest FROM records WHERE key = :key ORDER BY turn DESC LIMIT 10) UNION
     SELECT * FROM (
-        SELECT digest FROM records WHERE key = ?1 AND turn < ?4 ORDER BY abs(number - ?3) LIMIT 10
+        SELECT digest FROM records WHERE key = :key AND turn < :run
+        ORDER BY abs(number - :number) LIMIT 10
     ) UNION
-    SELECT digest FROM (SELECT digest, max(turn) FROM records WHERE key = ?1 GROUP BY roles)
+    SELECT digest FROM (SELECT digest, max(turn) FROM records WHERE key = :key GROUP BY roles)
 ) ORDER BY turn DESC"""
 VERSIONS_NEAR = _COLUMNS + _NEAR
 """Of many versions: the record's own, one for each choice of roles, the newest, the nearest."""
