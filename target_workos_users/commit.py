@@ -182,7 +182,6 @@ class Committer:
         self,
         *,
         complete: bool,
-        orderly: bool,
         is_settled: Callable[[ErrorLine], bool],
         was_tried: Callable[[ErrorLine], bool],
     ) -> None:
@@ -190,7 +189,6 @@ class Committer:
 
         Args:
             complete: Whether the whole source was read.
-            orderly: No signal came, after which Meltano stores nothing.
             is_settled: Whether this run tells what became of the record of an earlier run's error
                 line.
             was_tried: Whether the record of a line was loaded once more since.
@@ -206,8 +204,6 @@ class Committer:
             self._checkpoint.finish()
         if self._checkpoint.streams or self._unsaid:
             self._print_state()
-            if orderly:
-                self._outputs.ledger.end()
 
     def _commit_finished(self) -> None:
         """Commit the oldest chunks as far as they are finished; STATE after each."""

@@ -169,13 +169,14 @@ class Importer:
         self._submit(self._chunker.end(complete=complete))
         self._loop.run_until_complete(self._until_in_flight(at_most=0))
         self._loop.run_until_complete(self._load_aside())
-        orderly = self._interrupted_by is None
         self._committer.finish(
             complete=complete,
-            orderly=orderly,
             is_settled=self._preparation.is_settled,
             was_tried=self._aside.was_tried,
         )
+        self._loop.run_until_complete(asyncio.sleep(0))  # a signal may have come meanwhile
+        if self._interrupted_by is None:
+            self._ledger.end()  # after a signal Meltano doesn't store the last STATE
 
     def break_off(self) -> None:
         """Stop half-way: let requests in flight finish, and commit what is finished.

@@ -76,8 +76,7 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
             target.logger.error("%s", line)  # noqa: TRY400 - nor a traceback
     finally:
         target.close()
-        if end.code > _SIGNALED:
-            _ignore_signals()  # the closed loop has given them their default handlers back
+        _ignore_signals()  # all is done, and the closed loop has let go of its handlers
         if target.has_begun and not target.settings.dry_run:
             target.progress.summary(end.reason, end.code, end.error)
     return end.code

@@ -116,8 +116,8 @@ class TargetWorkosUsers(CommandLineTarget):
 
     def close(self) -> None:
         """Close connections, files and the event loop."""
-        if self._importer:
-            self._importer.close()
+        if opened := self._importer or self._plan:
+            opened.close()
         self._locks.close()
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()

@@ -152,7 +152,7 @@ def test_a_dry_run_plans_the_retry(world):
     _, run, folder = world
     done = run(only_errors_from="errors.jsonl", dry_run=True)
     assert done.said("7 records, 6 would fail")
-    assert done.said("(first: record 5)")
+    assert done.said("(first: records 5, 10, 15)")
     assert not list(folder.glob("errors-retry-*"))
 
 

@@ -27,6 +27,7 @@ BIN = Path(sys.executable).parent
 STATE_ID = "test:tap-csv-to-target-workos-users"
 RUN = ("run", "tap-csv", "target-workos-users")
 FAILING = len(source.expected_errors(source.make_records()))
+MOST_OF_A_RETRY = 3 * FAILING  # requests: every run tries again what failed
 
 
 class Project(Lab):
@@ -194,7 +195,7 @@ def terminate(process):
     process.send_signal(signal.SIGTERM)
 
 
-def test_a_terminated_run_is_resumed_and_a_third_sends_nothing(project):
+def test_a_terminated_run_is_resumed_and_a_third_only_tries_again_what_failed(project):
     project.prepare()
     assert project.interrupt(terminate) != 0
     assert not project.stream()["complete"]
@@ -204,7 +205,7 @@ def test_a_terminated_run_is_resumed_and_a_third_sends_nothing(project):
     assert project.repeated() <= FAILING
     before = project.requests()
     project.meltano(*RUN)
-    assert project.requests() == before
+    assert project.requests() - before <= MOST_OF_A_RETRY
     project.check()
 
 
@@ -301,7 +302,7 @@ def test_each_state_id_suffix_has_a_checkpoint_of_its_own(project):
     before = project.requests()
     project.meltano("run", "--state-id-suffix", "again", *RUN[1:])
     project.meltano(*RUN)
-    assert project.requests() == before
+    assert project.requests() - before <= MOST_OF_A_RETRY
 
 
 @pytest.mark.slow
@@ -315,7 +316,7 @@ def test_merged_states_are_as_good_as_overwritten_ones(project):
     assert project.repeated() <= CONCURRENCY + FAILING
     before = project.requests()
     project.meltano(*merging)
-    assert project.requests() == before
+    assert project.requests() - before <= MOST_OF_A_RETRY
 
 
 @pytest.mark.slow
@@ -328,7 +329,7 @@ def test_state_cleared_set_and_copied_means_what_it_says(project):
     # To another id, and so to another job or project.
     project.meltano("state", "copy", "--force", STATE_ID, f"{STATE_ID}:copy")
     project.meltano("run", "--state-id-suffix", "copy", *RUN[1:])
-    assert project.requests() == before
+    assert project.requests() - before <= MOST_OF_A_RETRY
 
     # Back to an earlier chunk, as docs/state.md says.
     stream = complete["singer_state"]["bookmarks"]["target-workos-users"]["streams"]["users"]
@@ -365,7 +366,7 @@ def test_a_tap_that_hands_nothing_back_is_resumed_from_meltano(project):
     assert project.repeated() <= CONCURRENCY + FAILING
     before = project.requests()
     project.meltano(*RUN)
-    assert project.requests() == before
+    assert project.requests() - before <= MOST_OF_A_RETRY
 
 
 @pytest.mark.slow

