@@ -187,6 +187,10 @@ def project(lab):
     return Project(lab.folder, lab.base_url, lab.db)
 
 
+def failures_of_chunk(number):
+    return any(map(source.failure_of, range((number - 1) * CHUNK + 1, number * CHUNK + 1)))
+
+
 def kill_target(process):
     os.kill(plugin(process, "target-workos-users"), signal.SIGKILL)
 
@@ -267,14 +271,15 @@ sys.exit(tap.returncode)
 
 
 @pytest.mark.slow
-def test_a_killed_tap_is_an_interruption(project):
+def test_after_a_killed_tap_the_rest_is_loaded(project):
+    """Between two lines a dead tap looks like a whole one."""
     project.tap = project.folder / "slow-tap"
     project.tap.write_text(SLOW_TAP)
     project.tap.chmod(0o700)
     project.prepare()
     project.interrupt(kill_target)
     assert project.interrupt(lambda process: os.kill(plugin(process, "slow-tap"), signal.SIGKILL))
-    assert not project.stream()["complete"]
+    assert project.stream()["records"] < len(project.records)
     project.meltano(*RUN)
     project.check()
     assert project.stream()["complete"]
@@ -340,14 +345,14 @@ def test_state_cleared_set_and_copied_means_what_it_says(project):
     project.meltano("state", "set", "--force", STATE_ID, "--input-file", str(path))
     aside = project.errors_path.rename(project.folder / "errors-before.jsonl")
     project.meltano(*RUN)
-    again = len(project.records) - 3 * CHUNK
+    # A chunk in which a record failed is completed, for nothing else is known of it now.
+    intact = CHUNK * sum(not failures_of_chunk(number) for number in range(1, 4))
+    again = len(project.records) - intact
     assert again - 2 * FAILING <= project.repeated() <= again
-    assert project.stream()["tally"]["unchanged"] == 3 * CHUNK
+    assert project.stream()["tally"]["unchanged"] == intact
     assert project.stream()["chunks"] == chunks
     project.check_world()
-    assert {number for number, _ in project.errors()} <= {
-        number for number, _ in project.errors(aside) if number > 3 * CHUNK
-    }
+    assert set(project.errors()) == set(project.errors(aside))
 
     # Cleared: everything.
     project.meltano("state", "clear", "--force", STATE_ID)
