@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from target_workos_users.exceptions import OutputError, StopRun
 from target_workos_users.importer import Interrupted
 from target_workos_users.singer.reader import TruncatedInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
     from logging import Logger
 
     from target_workos_users.progress.progress import Progress
@@ -36,6 +37,10 @@ class Runnable(Protocol):
     @property
     def has_begun(self) -> bool:
         """Whether anything came that had to be taken."""
+
+    @property
+    def exit_code(self) -> int:
+        """Of a run that came to its end."""
 
     def finish(self, *, complete: bool) -> None:
         """The input is at its end: load and commit the rest."""
@@ -63,8 +68,8 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
         listen: Reads the whole input, and finishes the target at its end.
 
     Returns:
-        The exit code: 0, or 1 for an error (or a failed record, with ``fail_on_errors``), or
-        128 and the number of the signal.
+        The exit code: 0, or 1 for an error (or a failed record, with ``fail_on_errors``), or 2 for
+        a diff that found something, or 128 and the number of the signal.
     """
     for number in SIGNALS:
         signal.signal(number, _interrupt)
@@ -77,7 +82,7 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
     finally:
         target.close()
         _ignore_signals()  # all is done, and the closed loop has let go of its handlers
-        if target.has_begun and not target.settings.dry_run:
+        if target.has_begun and target.settings.writes:
             target.progress.summary(end.reason, end.code, end.error)
     return end.code
 
@@ -98,8 +103,7 @@ def _listen(target: Runnable, listen: Callable[[], None]) -> _End:
         target.logger.error("%s", error)  # noqa: TRY400 - the message says it all
         _break_off(target, after=error)
         return _End(1, "stopped by an error", str(error))
-    failed = target.settings.fail_on_errors and target.progress.has_failures
-    return _End(int(failed), "complete")
+    return _End(target.exit_code, "complete")
 
 
 def _break_off(target: Runnable, after: StopRun | None = None) -> str | None:
@@ -117,6 +121,29 @@ def _break_off(target: Runnable, after: StopRun | None = None) -> str | None:
             target.logger.error("%s", error)  # noqa: TRY400 - the message says it all
         return str(error)
     return None
+
+
+def until_signal(
+    loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Do work to its end, or cancel it at the first signal.
+
+    Raises:
+        Interrupted: A signal came.
+    """
+    signals: list[int] = []
+
+    def interrupt(number: int) -> None:
+        signals.append(number)
+        task.cancel()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, interrupt, number)  # is called once the loop runs
+    task = loop.create_task(work())
+    try:
+        loop.run_until_complete(task)
+    except asyncio.CancelledError:
+        raise Interrupted(signals[0]) from None
 
 
 def describe_fault(error: BaseException) -> list[str]:

@@ -7,6 +7,7 @@ import gc
 import sys
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -15,10 +16,11 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 from target_workos_users.checkpoint.state import with_newest_entry
 from target_workos_users.exceptions import OutputError
 from target_workos_users.opening import open_importer
+from target_workos_users.plan.diff import Diff
 from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.retry import Retry, read_listed, retry_settings
-from target_workos_users.run import SIGNALS, run
+from target_workos_users.run import SIGNALS, run, until_signal
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
 from target_workos_users.singer.command_line import CommandLineTarget, close_stdout
@@ -72,7 +74,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self._loop = asyncio.new_event_loop()
         self._locks = ExitStack()
         self._importer: Importer | None = None
-        self._plan: Plan | None = None
+        self._plan: Plan | Diff | None = None
         self._retry: Retry | None = None
         self._sources: dict[str, str] = {}
         self._early_state: State | None = None
@@ -97,6 +99,13 @@ class TargetWorkosUsers(CommandLineTarget):
     def has_begun(self) -> bool:
         """Whether anything came that had to be taken."""
         return self._importer is not None or self._plan is not None
+
+    @property
+    def exit_code(self) -> int:
+        """Of a run that came to its end."""
+        if isinstance(self._plan, Diff):
+            return 2 * self._plan.has_found
+        return int(self.settings.fail_on_errors and self.progress.has_failures)
 
     def finish(self, *, complete: bool) -> None:
         """The input is at its end: load and commit the rest.
@@ -123,16 +132,20 @@ class TargetWorkosUsers(CommandLineTarget):
         self._loop.close()
         self.progress.end()
 
-    def _open(self) -> Importer | Plan:
+    def _open(self) -> Importer | Plan | Diff:
         """What takes the records, opened when it is first needed."""
         if opened := self._importer or self._plan:
             return opened
         settings, progress = self.settings, self.progress
         if settings.only_errors_from:
             self._retry = Retry(settings.only_errors_from, read_listed(settings))
-        taker: Importer | Plan
+        taker: Importer | Plan | Diff
         if settings.dry_run:
             taker = self._plan = Plan(settings, progress, self._streams.kinds)
+        elif settings.diff:
+            taker = self._plan = Diff(
+                settings, progress, self._streams.kinds, partial(until_signal, self._loop)
+            )
         else:
             importer, self._locks = open_importer(
                 settings,

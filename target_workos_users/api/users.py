@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.api.calls import PAGE, Calls, Page, senseless
 from target_workos_users.api.error_responses import user_reason
@@ -47,10 +47,13 @@ class UserCalls(Calls):
         """The user with this external id, or None."""
         return await self._find((*_USERS, "external_id", external_id), external_id=external_id)
 
-    async def list_users(self, *, after: str | None = None) -> Page:
-        """A page of all users, newest first.
+    async def list_users(
+        self, *, after: str | None = None, order: Literal["asc", "desc"] = "desc"
+    ) -> Page:
+        """A page of all users.
 
         Args:
             after: ``after`` of the page before.
+            order: Newest first, or oldest.
         """
-        return await self._list(_USERS, {"limit": PAGE, "after": after})
+        return await self._list(_USERS, {"limit": PAGE, "after": after, "order": order})

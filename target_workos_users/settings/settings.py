@@ -188,6 +188,26 @@ class Settings:
         description="With dry_run: where the records that would fail are written, as in "
         "errors_path. Default: nowhere.",
     )
+    diff: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Diff",
+        description="Compare the source with WorkOS, write nothing there, print no STATE. Exits 2 "
+        "if anything differs, 0 if nothing does.",
+    )
+    differences_path: str = setting(
+        th.StringType,
+        default="differences.jsonl",
+        title="Differences file",
+        description="With diff: where the differences are written, a JSON line each, mode 0600.",
+    )
+    diff_factors: bool = setting(
+        th.BooleanType,
+        default=False,
+        title="Diff of factors",
+        description="With diff: also look whether each user with a TOTP secret has a factor, which "
+        "costs a request a user.",
+    )
     errors_path: str = setting(
         th.StringType,
         default="errors.jsonl",
@@ -304,6 +324,11 @@ class Settings:
         )
 
     @property
+    def writes(self) -> bool:
+        """Whether the run changes anything in WorkOS."""
+        return not (self.dry_run or self.diff)
+
+    @property
     def mode(self) -> Literal["import", "retry"]:
         """What the run is: ``retry`` under ``only_errors_from``."""
         return "retry" if self.only_errors_from else "import"
@@ -329,6 +354,10 @@ class Settings:
             raise SettingsError(
                 "retryable_only is set without only_errors_from. Set only_errors_from to the "
                 "errors file whose records are to be loaded again."
+            )
+        if given.get("diff") and given.get("dry_run"):
+            raise SettingsError(
+                "diff and dry_run are both set. A diff asks WorkOS, a dry run doesn't: unset one."
             )
         offline = given.get("dry_run") or "sandbox_path" in given
         given["api_key"] = resolve.api_key(given, environment, needed=not offline)
