@@ -46,14 +46,14 @@ class MembershipCalls(Calls):
         ]
 
     async def list_members(self, organization_id: str, *, after: str | None = None) -> Page:
-        """A page of the memberships in an organization; active, inactive and pending.
+        """A page of the memberships in an organization, oldest first; of any status.
 
         Args:
             organization_id: The organization.
             after: ``after`` of the page before.
         """
         params = {"organization_id": organization_id, "statuses": _STATUSES, "limit": PAGE}
-        query = {**params, "after": after}
+        query = {**params, "order": "asc", "after": after}
         return await self._list(_MEMBERSHIPS, query, organization_id=organization_id)
 
     async def update_membership(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from target_workos_users.api.connect import connect
 from target_workos_users.loading.authorization_records import AuthorizationRecords
 from target_workos_users.loading.factors import Factors
+from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
 from target_workos_users.loading.organization_records import OrganizationRecords
@@ -43,12 +44,13 @@ async def knows(settings: Settings, entity_id: str) -> bool:
 
 
 def make_loader(
-    api: WorkOS, settings: Settings, ledger: Ledger, organizations: OrganizationCache
+    api: WorkOS, settings: Settings, ledger: Ledger, organizations: OrganizationCache, hints: Hints
 ) -> Loader:
     """The loader that the settings ask for."""
     users = Users(
         api,
         ledger,
+        hints,
         existing_users=settings.existing_users,
         update_passwords=settings.update_passwords,
     )
@@ -57,7 +59,7 @@ def make_loader(
         ledger,
         organizations=organizations,
         users=users,
-        memberships=Memberships(api, organizations, roles),
+        memberships=Memberships(api, hints, organizations, roles),
         factors=Factors(api),
         organization_records=OrganizationRecords(
             api, ledger, organizations, existing=settings.existing_organizations
@@ -76,12 +78,14 @@ class Connection:
         organizations: Known organizations.
         queue: Rows that are waiting or in flight.
         loader: Loads them.
+        hints: What is in WorkOS already.
     """
 
     transport: Transport
     organizations: OrganizationCache
     queue: LoadQueue
     loader: Loader
+    hints: Hints
     _stack: AsyncExitStack
 
     @classmethod
@@ -102,9 +106,11 @@ class Connection:
                 attempt=ledger.attempt_organization,
                 note=ledger.organization,
             )
-            loader = make_loader(api, settings, ledger, organizations)
+            hints = Hints(api)
+            stack.push_async_callback(hints.close)
+            loader = make_loader(api, settings, ledger, organizations, hints)
             queue = LoadQueue(loader.load, concurrency=settings.concurrency)
-            return cls(transport, organizations, queue, loader, stack.pop_all())
+            return cls(transport, organizations, queue, loader, hints, stack.pop_all())
 
     def load(self, tasks: Iterable[tuple[AnyTask, Callable[[Outcome], None]]]) -> None:
         """Load rows; their organizations are resolved ahead of them."""
@@ -124,6 +130,7 @@ class Connection:
         """Start no row and no retry any more; requests in flight go on."""
         self.queue.stop()
         self.organizations.stop()
+        self.hints.stop()
         self.transport.stop_retrying()
 
     async def drain(self, seconds: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import (
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Version
+    from target_workos_users.loading.hints import Hints
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.roles import Roles
     from target_workos_users.loading.task import Task
@@ -43,6 +45,7 @@ class Memberships:
 
     Args:
         api: WorkOS.
+        hints: What is in WorkOS already.
         organizations: Resolves an organization anew that was deleted in WorkOS in the meantime.
         roles: The roles that WorkOS knows.
         delays: Seconds between look-ups of a membership that WorkOS says exists.
@@ -51,12 +54,14 @@ class Memberships:
     def __init__(
         self,
         api: WorkOS,
+        hints: Hints,
         organizations: OrganizationCache,
         roles: Roles,
         *,
         delays: Sequence[float] = LOOKUP_DELAYS,
     ) -> None:
         self._api = api
+        self._hints = hints
         self._organizations = organizations
         self._roles = roles
         self._delays = delays
@@ -117,7 +122,7 @@ class Memberships:
             return await self._set_status(task, outcome, made)
         found = None
         if known is not None or (look_first and not user.fresh):
-            found = await self._find(user, outcome)
+            found = await self._look(user, outcome, may_be_hinted=known is None)
         stays = known is not None or task.row.status == "inactive"  # a create would revive it
         if found is not None and (stays or found.get("status") != "inactive"):
             made_before = known is not None and known.membership_made
@@ -145,6 +150,14 @@ class Memberships:
             given_up = set(slugs_of(created)) - set(wanted)
             _, membership.roles = await self._writes.give(outcome, created, wanted, given_up)
         return await self._set_status(task, outcome, membership, revived=was_there)
+
+    async def _look(
+        self, user: LoadedUser, outcome: Outcome, *, may_be_hinted: bool
+    ) -> Membership | None:
+        ask = partial(self._find, user, outcome)
+        if may_be_hinted:
+            return await self._hints.member(user.id, outcome.org_id or "", ask)
+        return await ask()
 
     @staticmethod
     def _known(task: Task, outcome: Outcome) -> Version | None:

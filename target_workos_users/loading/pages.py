@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -30,19 +30,55 @@ class Allowance:
         questions: That may be asked one by one, a request each.
         answers: Of them, those that the pages answered.
         pages: Read so far.
+        ahead: Pages that are worth it in any case.
     """
 
     questions: int = 0
     answers: int = 0
     pages: int = 0
+    ahead: int = 0
 
     def allows(self, more: int = 1) -> bool:
         """Whether so many more pages are worth their requests."""
-        return self.pages + more - self.answers <= self.questions * _SHARE
+        return self.pages + more - self.answers <= self.questions * _SHARE + self.ahead
+
+    async def is_worth(self, more: int = 1) -> bool:
+        """The same, where all questions are known."""
+        return self.allows(more)
+
+
+@dataclass
+class GrowingAllowance(Allowance):
+    """The same, where questions come one by one: it is waited until more pages are worth it.
+
+    Attributes:
+        is_used: Pages are being read.
+    """
+
+    is_used: bool = False
+    _asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add(self, *, answered: bool) -> None:
+        """A question came, and was answered by the pages or not."""
+        self.questions += 1
+        self.answers += answered
+        self._asked.set()
+
+    async def is_worth(self, more: int = 1) -> bool:
+        """Wait until so many more pages are worth their requests."""
+        self.is_used = False
+        while not self.allows(more):
+            self._asked.clear()
+            await self._asked.wait()
+        self.is_used = True
+        return True
 
 
 async def read_users(
-    api: WorkOS, index: Index, allowance: Allowance, answered: Callable[[list[str]], int]
+    api: WorkOS,
+    index: Index,
+    allowance: Allowance,
+    answered: Callable[[list[str]], int] = lambda _: 0,
 ) -> None:
     """Read all users into the index, from both ends of the list until they meet.
 
@@ -53,14 +89,14 @@ async def read_users(
         api: WorkOS.
         index: Takes them.
         allowance: How many pages they are worth.
-        answered: How many questions these emails answer.
+        answered: How many questions these emails answer, where they are known.
 
     Raises:
         ApiError: WorkOS answered with an error.
     """
     cursors: dict[_Way, str | None] = dict.fromkeys(_WAYS)
     found = False
-    while cursors and allowance.allows(len(cursors)):
+    while cursors and await allowance.is_worth(len(cursors)):
         ways = list(cursors)
         pages = await asyncio.gather(
             *(api.list_users(after=cursors[way], order=way) for way in ways)
@@ -85,7 +121,7 @@ async def read_members(
     index: Index,
     organization_id: str,
     allowance: Allowance,
-    answered: Callable[[list[str]], int],
+    answered: Callable[[list[str]], int] = lambda _: 0,
 ) -> None:
     """Read all memberships of an organization into the index.
 
@@ -94,13 +130,13 @@ async def read_members(
         index: Takes them.
         organization_id: The organization.
         allowance: How many pages they are worth.
-        answered: How many questions the memberships of these users' ids answer.
+        answered: How many questions the memberships of these users' ids answer; as above.
 
     Raises:
         ApiError: WorkOS answered with an error.
     """
     after: str | None = None
-    while allowance.allows():
+    while await allowance.is_worth():
         page = await api.list_members(organization_id, after=after)
         allowance.pages += 1
         index.add_members(organization_id, page.data)

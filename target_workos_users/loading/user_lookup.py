@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_workos_users.api.workos import WorkOS
+    from target_workos_users.loading.hints import Hints
     from target_workos_users.records.parse import UserRow
 
 User = dict[str, Any]
@@ -24,11 +26,13 @@ class UserLookup:
 
     Args:
         api: WorkOS.
+        hints: Know who is there without a request, once many were asked for.
         delays: Seconds between look-ups of a user that WorkOS says exists.
     """
 
-    def __init__(self, api: WorkOS, *, delays: Sequence[float]) -> None:
+    def __init__(self, api: WorkOS, hints: Hints, *, delays: Sequence[float]) -> None:
         self._api = api
+        self._hints = hints
         self._delays = delays
 
     async def by_email(self, row: UserRow) -> User | None:
@@ -41,6 +45,18 @@ class UserLookup:
             return await self._api.find_user_by_email(row.email)
         except ApiError as error:
             raise _lookup_error("email", error) from error
+
+    async def by_hint(self, row: UserRow) -> User | None:
+        """The user with the row's email, as it was a while ago at most.
+
+        Raises:
+            RecordError: ``user_create``: WorkOS doesn't tell.
+        """
+        return await self._hints.user(row.email, lambda: self.by_email(row))
+
+    def forget(self, email: str) -> None:
+        """There is no user with this email any more."""
+        self._hints.forget(email)
 
     async def by_external_id(self, row: UserRow) -> User | None:
         """The user with the row's external id, which it must have.
@@ -61,7 +77,8 @@ class UserLookup:
         """
         try:
             if row.email:
-                column, found = "email", await self._api.find_user_by_email(row.email)
+                ask = partial(self._api.find_user_by_email, row.email)
+                column, found = "email", await self._hints.user(row.email, ask)
             elif row.user_external_id:
                 column = "external id"
                 found = await self._api.find_user_by_external_id(row.user_external_id)

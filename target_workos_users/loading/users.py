@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Ledger
+    from target_workos_users.loading.hints import Hints
     from target_workos_users.loading.task import Task
     from target_workos_users.records.parse import UserRow
 
@@ -50,6 +51,7 @@ class Users:
     Args:
         api: WorkOS.
         ledger: What was done before.
+        hints: What is in WorkOS already.
         existing_users: What to do with a user that exists: ``keep`` its fields, ``update`` those
             that differ, or ``fail`` the record.
         update_passwords: With ``update``: which passwords may be written anew.
@@ -60,6 +62,7 @@ class Users:
         self,
         api: WorkOS,
         ledger: Ledger,
+        hints: Hints,
         *,
         existing_users: ExistingUsers,
         update_passwords: UpdatePasswords = "changed",
@@ -69,7 +72,7 @@ class Users:
         self._ledger = ledger
         self._existing_users = existing_users
         self._update_passwords = update_passwords
-        self._lookup = UserLookup(api, delays=delays)
+        self._lookup = UserLookup(api, hints, delays=delays)
         self._latest = LatestUsers()
 
     @property
@@ -125,6 +128,7 @@ class Users:
     def forget(self, email: str) -> None:
         """The user was deleted in WorkOS; a further row creates it again."""
         self._ledger.keep(Person(email))
+        self._lookup.forget(email)
 
     async def take_back(self, row: UserRow, user: LoadedUser) -> bool:
         """Delete a user without a membership, if that can harm nobody.
@@ -159,8 +163,11 @@ class Users:
         attempted = person is not None and person.made is Made.ATTEMPTED
         # A record that was loaded before may have failed for its membership only.
         named = person is not None and person.is_named_only
-        look_first = attempted or named or task.is_forgotten or self.look_first
-        found = await self._lookup.by_email(row) if look_first else None
+        found = None
+        if attempted or named:  # it may be younger than what the hints know
+            found = await self._lookup.by_email(row)
+        elif task.is_forgotten or self.look_first:
+            found = await self._lookup.by_hint(row)
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
             self._ledger.attempt(row.email)
@@ -227,7 +234,7 @@ class Users:
 
     async def _verify(self, row: UserRow, person: Person) -> Person | None:
         """Look whether a user that was known before a reset is still there."""
-        found = await self._lookup.by_email(row)
+        found = await self._lookup.by_hint(row)
         if found is None:
             self.forget(row.email)
             return None

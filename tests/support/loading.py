@@ -16,6 +16,7 @@ from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.authorization_records import AuthorizationRecords
 from target_workos_users.loading.factors import Factors
+from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
 from target_workos_users.loading.organization_records import OrganizationRecords
@@ -128,9 +129,11 @@ class Run:
         self.organizations = OrganizationCache(
             api, create_missing=True, state=state, delays=(0, 0, 0)
         )
+        self.hints = Hints(api)
         users = Users(
             api,
             self.ledger,
+            self.hints,
             existing_users=existing_users,
             update_passwords=update_passwords,
             delays=(0, 0, 0),
@@ -140,7 +143,7 @@ class Run:
             self.ledger,
             organizations=self.organizations,
             users=users,
-            memberships=Memberships(api, self.organizations, roles, delays=(0, 0, 0)),
+            memberships=Memberships(api, self.hints, self.organizations, roles, delays=(0, 0, 0)),
             factors=Factors(api),
             organization_records=OrganizationRecords(
                 api, self.ledger, self.organizations, existing="keep", delays=(0, 0, 0)
@@ -269,5 +272,6 @@ class Environment:
         """Close the client, and all runs."""
         for run in self._runs:
             await run.organizations.close()
+            await run.hints.close()
             run.ledger.close()
         await self.api.close()

@@ -74,9 +74,9 @@ async def test_a_write_whose_success_makes_no_sense_is_ambiguous(workos, api, bo
 
 async def test_a_page_too_large_is_read_in_smaller_ones(workos, api):
     large = b'{"data": [' + b" " * (1 << 20) + b"]}"
-    workos.says(f"GET {USERS}?limit=100", 200, large)
-    workos.says(f"GET {USERS}?limit=50", 200, large)
-    workos.says(f"GET {USERS}?limit=25", 200, page(USER, after="user_1"))
+    workos.says(f"GET {USERS}?limit=100&order=desc", 200, large)
+    workos.says(f"GET {USERS}?limit=50&order=desc", 200, large)
+    workos.says(f"GET {USERS}?limit=25&order=desc", 200, page(USER, after="user_1"))
     assert await api.list_users() == ([USER], "user_1")
 
 

@@ -35,7 +35,7 @@ async def test_all_pages_of_a_users_memberships_are_read_and_strangers_left_out(
 
 
 async def test_the_members_of_an_organization_are_listed_page_by_page(workos, api):
-    of_organization = f"GET {MEMBERSHIPS}?organization_id=org_1&{STATUSES}"
+    of_organization = f"GET {MEMBERSHIPS}?organization_id=org_1&{STATUSES}&order=asc"
     workos.says(of_organization, 200, page(MEMBERSHIP, after="om_1"))
     workos.says(f"{of_organization}&after=om_1", 200, page())
     assert await api.list_members("org_1") == ([MEMBERSHIP], "om_1")

@@ -67,7 +67,7 @@ async def test_a_user_is_found_by_external_id_whatever_it_holds(workos, httpserv
 
 
 async def test_all_users_are_listed_page_by_page(workos, api):
-    workos.says(f"GET {USERS}?limit=100", 200, page(USER, after="user_1"))
-    workos.says(f"GET {USERS}?limit=100&after=user_1", 200, page({"id": "user_0"}))
+    workos.says(f"GET {USERS}?limit=100&order=desc", 200, page(USER, after="user_1"))
+    workos.says(f"GET {USERS}?limit=100&after=user_1&order=asc", 200, page({"id": "user_0"}))
     assert await api.list_users() == ([USER], "user_1")
-    assert await api.list_users(after="user_1") == ([{"id": "user_0"}], None)
+    assert await api.list_users(after="user_1", order="asc") == ([{"id": "user_0"}], None)

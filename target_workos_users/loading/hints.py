@@ -1,0 +1,130 @@
+"""What is in WorkOS already: read in pages in the background, as soon as that is cheaper."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from target_workos_users.api.transport import Stopped
+from target_workos_users.exceptions import TargetError
+from target_workos_users.loading.index import Index
+from target_workos_users.loading.lru import LruDict
+from target_workos_users.loading.pages import GrowingAllowance, read_members, read_users
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from target_workos_users.api.workos import WorkOS
+
+_BELIEVED_FOR = 600.0  # seconds
+_LEAST_USERS = 20  # questions before users are listed
+_LEAST_MEMBERS = 3
+_ASKED_MEANWHILE = 2  # a page answers a hundred questions
+_ORGANIZATIONS = 10_000
+
+Entity = dict[str, Any]
+Ask = Callable[[], Awaitable[Entity | None]]
+
+
+class Hints:
+    """Answers whether users and memberships exist, by asking or from lists.
+
+    An import that finds what it doesn't remember (its state is lost, or another tool was there)
+    asks record by record at first. Lists of 100 are read beside that, from the budget that reads
+    have of their own; meanwhile few questions are asked at a time, since a page may answer them.
+    What the lists say is a hint: whoever takes it is ready for the opposite.
+
+    Args:
+        api: WorkOS.
+        believed_for: Seconds for which a hint is good.
+    """
+
+    def __init__(self, api: WorkOS, *, believed_for: float = _BELIEVED_FOR) -> None:
+        self._api = api
+        self._index = Index(believed_for)
+        self._users = GrowingAllowance()
+        self._members: LruDict[str, GrowingAllowance] = LruDict(_ORGANIZATIONS)
+        self._lists: set[asyncio.Task[None]] = set()
+        self._asking = asyncio.Semaphore(_ASKED_MEANWHILE)
+
+    async def user(self, email: str, ask: Ask) -> Entity | None:
+        """The user with an email, if there is one.
+
+        Args:
+            email: In lower case.
+            ask: Asks WorkOS.
+        """
+
+        def look() -> tuple[bool, Entity | None]:
+            found = self._index.user(email=email)
+            return found is not None or self._index.has_all_users, found
+
+        if self._users.questions == _LEAST_USERS:
+            self._list(self._users, read_users(self._api, self._index, self._users))
+        return await self._answer(self._users, look, ask)
+
+    async def member(self, user_id: str, organization_id: str, ask: Ask) -> Entity | None:
+        """The membership of a user in an organization, if there is one.
+
+        Args:
+            user_id: Of the user.
+            organization_id: Of the organization.
+            ask: Asks WorkOS.
+        """
+
+        def look() -> tuple[bool, Entity | None]:
+            found = self._index.member(organization_id, user_id)
+            return found is not None or organization_id in self._index.has_all_members, found
+
+        allowance = self._members.use(organization_id)
+        if allowance is None:
+            allowance = self._members[organization_id] = GrowingAllowance(ahead=1)
+        if allowance.questions == _LEAST_MEMBERS:
+            reading = read_members(self._api, self._index, organization_id, allowance)
+            self._list(allowance, reading)
+        return await self._answer(allowance, look, ask)
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether lists are being read, or wait until more of them is worth it."""
+        return bool(self._lists)
+
+    def forget(self, email: str) -> None:
+        """There is no such user in WorkOS, or none as was read."""
+        self._index.forget_user(email)
+
+    def stop(self) -> None:
+        """Read nothing any more."""
+        for task in self._lists:
+            task.cancel()
+
+    async def close(self) -> None:
+        """Stop, and forget everything."""
+        self.stop()
+        await asyncio.gather(*self._lists, return_exceptions=True)
+        self._index.close()
+
+    async def _answer(
+        self, allowance: GrowingAllowance, look: Callable[[], tuple[bool, Entity | None]], ask: Ask
+    ) -> Entity | None:
+        known, found = look()
+        allowance.add(answered=known)
+        if known or not allowance.is_used:
+            return found if known else await ask()
+        async with self._asking:
+            known, found = look()
+            return found if known else await ask()
+
+    def _list(self, allowance: GrowingAllowance, reading: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(self._read(allowance, reading))
+        self._lists.add(task)
+        task.add_done_callback(self._lists.discard)
+
+    async def _read(self, allowance: GrowingAllowance, reading: Coroutine[Any, Any, None]) -> None:
+        try:
+            with suppress(TargetError, Stopped):  # whoever asks meets the same, and tells
+                await reading
+        finally:
+            allowance.is_used = False
