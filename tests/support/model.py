@@ -20,6 +20,7 @@ from target_workos_users.checkpoint.state import bookmark_of, says_something
 from target_workos_users.importer import Importer
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.connection import Connection, make_loader
+from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.progress.progress import Progress
@@ -184,10 +185,12 @@ class ModelRun:
         organizations = OrganizationCache(
             api, create_missing=True, state=org_cache, delays=(), note=ledger.organization
         )
-        loader = make_loader(api, settings, ledger, organizations)
+        stack, hints = AsyncExitStack(), Hints(api)
+        stack.push_async_callback(hints.close)
+        loader = make_loader(api, settings, ledger, organizations, hints)
         queue = LoadQueue(loader.load, concurrency=self.world.random.randint(1, 4))
         transport: Any = NoTransport()
-        return Connection(transport, organizations, queue, loader, AsyncExitStack())
+        return Connection(transport, organizations, queue, loader, hints, stack)
 
     def go(self) -> bool:
         """Run to the end or to a crash; True if it got to the end."""

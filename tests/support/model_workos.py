@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from target_workos_users.api.calls import Page
 from target_workos_users.exceptions import ApiError, Reason
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ class ModelWorkOS:
         self._begin("find_user_by_external_id", {})
         found = (u for u in self.users.values() if u.get("external_id") == external_id)
         return next(map(self._shown, found), None)
+
+    async def list_users(self, *, after: str | None = None, order: str = "desc") -> Page:
+        self._begin("list_users", {"after": after, "order": order})
+        return Page([self._shown(user) for user in self.users.values()], None)
+
+    async def list_members(self, organization_id: str, *, after: str | None = None) -> Page:
+        self._begin("list_members", {"after": after})
+        members = (each for key, each in self.memberships.items() if key[1] == organization_id)
+        return Page([self._with_roles(each) for each in members], None)
 
     async def get_organization_by_external_id(self, external_id: str) -> dict[str, Any] | None:
         self._begin("get_organization_by_external_id", {})
