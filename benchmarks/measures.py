@@ -194,7 +194,7 @@ def ledger(users: int = 10_000) -> dict[str, Any]:
 
 def change(users: int = 100_000) -> dict[str, Any]:
     """Requests of the next run, after a change of the source."""
-    with sandbox() as url, folder() as path:
+    with sandbox("--no-limits") as url, folder() as path:
         source = list(messages(users))
         schema, records, end = source[0], source[1:-1], source[-1]
         settings = {"base_url": url, "existing_users": "update", **FAST}
@@ -214,6 +214,27 @@ def change(users: int = 100_000) -> dict[str, Any]:
             run = run_target(with_state(state, [schema, *lines, end]), path, **settings)
             state = run.last_state or state
             figures[name] = sandbox_counts(url)["total"] - before
+    return figures
+
+
+def lost_state(users: int = 100_000) -> dict[str, Any]:
+    """Everything is in WorkOS, and state and ledger are gone: an import, and a diff."""
+    figures: dict[str, Any] = {}
+    runs: dict[str, dict[str, Any]] = {"import": {}, "diff": {"diff": True}}
+    with sandbox("--no-limits") as url, folder() as path:
+        run_target(messages(users), path, base_url=url, **FAST)
+        for name, settings in runs.items():
+            with folder() as fresh:
+                before = sandbox_counts(url)["total"]
+                paths = {"differences_path": str(fresh / "differences.jsonl")}
+                run = run_target(messages(users), fresh, base_url=url, **paths, **settings)
+            figures |= {
+                f"{name}_requests_a_user": round(
+                    (sandbox_counts(url)["total"] - before) / users, 4
+                ),
+                f"{name}_users_per_s": round(users / run.seconds),
+                f"{name}_rss_mb": round(run.rss_mb),
+            }
     return figures
 
 
@@ -263,4 +284,15 @@ def checkpoint() -> dict[str, Any]:
     }
 
 
-ALL = (limit, limit_500, shared_limit, ceiling, skip, memory, ledger, change, checkpoint)
+ALL = (
+    limit,
+    limit_500,
+    shared_limit,
+    ceiling,
+    skip,
+    memory,
+    ledger,
+    change,
+    lost_state,
+    checkpoint,
+)

@@ -27,8 +27,8 @@ _NEUTRAL = NeutralLog()
 _EXIT_CODES = (
     "Exit codes: 0, the source was read to its end (with fail_on_errors: and no record failed); "
     "1, an error stopped the run (with fail_on_errors: or a record failed), or every record of a "
-    "dry run would fail; 2, a diff found differences, or the command line is wrong; 130 or 143, stopped by SIGINT or SIGTERM. "
-    "The way on is to run the same command again."
+    "dry run would fail; 2, a diff found differences, or the command line is wrong; 130 or 143, "
+    "stopped by SIGINT or SIGTERM. The way on is to run the same command again."
 )
 
 
