@@ -146,6 +146,29 @@ def show(where: tuple[str, ...], *, as_json: bool) -> None:
             click.echo(neutralize(line))
 
 
+@main.command()
+@click.argument("ledger", metavar="LEDGER", type=_FILE)
+@click.option("--yes", is_flag=True, help="Do it. Without, it only says what it would do.")
+@click.option("--also-active", is_flag=True, help="Delete users who have signed in since, too.")
+@click.option("--config", type=_FILE, help="The target's config file, for api_key and the like.")
+@click.pass_context
+def undo(
+    context: click.Context, ledger: Path, *, yes: bool, also_active: bool, config: Path | None
+) -> None:
+    """Delete in WorkOS what an import made, and only that, as its ledger knows it.
+
+    Settings come from where the target takes them: the environment, and --config.
+    """
+    from target_workos_users.undo import run_undo  # noqa: PLC0415
+
+    with _said_plainly():
+        context.exit(run_undo(ledger, config, yes=yes, also_active=also_active, say=_say))
+
+
+def _say(line: str) -> None:
+    click.echo(neutralize(line))
+
+
 @main.command(
     add_help_option=False, context_settings={"ignore_unknown_options": True}, short_help=_SANDBOX
 )

@@ -88,23 +88,45 @@ def lock_outputs(settings: Settings) -> ExitStack:
                 other = taken.setdefault(Path(value).resolve(), name)
                 if other != name:
                     raise SettingsError(f"{name} and {other} are one file: give each its own.")
-                if lock := _lock_output(name, Path(value)):
-                    locks.callback(lock.release)
+                if name == "summary_path":
+                    _check_file(name, Path(value))
+                else:
+                    locks.callback(lock_output(name, Path(value)).release)
         return locks.pop_all()
 
 
-def _lock_output(name: str, path: Path) -> FileLock | None:
+def lock_output(name: str, path: Path) -> FileLock:
+    """Keep every other run off one file.
+
+    Args:
+        name: Of the setting that names it.
+        path: The file.
+
+    Raises:
+        SettingsError: Another run is at it, or it can't be written.
+    """
+    _check_file(name, path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        check_place(path)
-        return None if name == "summary_path" else FileLock(path.with_name(path.name + ".lock"))
+        return FileLock(path.with_name(path.name + ".lock"))
     except InUse as error:
         raise SettingsError(
             f"{name}: {path} is in use by another run (process {error}). Nothing was loaded. "
             f"Wait until that one has ended, or give this one another {name}."
         ) from None
     except OSError as error:
-        raise SettingsError(
-            f"{name}: {path} can't be written ({error.strerror}). Nothing was loaded. "
-            f"Set {name} to a file in a folder that you may write to."
-        ) from None
+        raise _unwritable(name, path, error) from None
+
+
+def _check_file(name: str, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        check_place(path)
+    except OSError as error:
+        raise _unwritable(name, path, error) from None
+
+
+def _unwritable(name: str, path: Path, error: OSError) -> SettingsError:
+    return SettingsError(
+        f"{name}: {path} can't be written ({error.strerror}). Nothing was loaded. "
+        f"Set {name} to a file in a folder that you may write to."
+    )

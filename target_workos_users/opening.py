@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from target_workos_users.api.connect import destination as destination_of
 from target_workos_users.checkpoint.outputs import Outputs
-from target_workos_users.checkpoint.resume import Start, find_checkpoint
+from target_workos_users.checkpoint.resume import Start, begin_anew, find_checkpoint
 from target_workos_users.checkpoint.state import bookmark_of, says_something
 from target_workos_users.importer import Importer
 from target_workos_users.ledger import Ledger
@@ -74,6 +74,8 @@ def open_importer(
                 say=progress.say,
             )
         ledger = _of_destination(ledger, destination, start, is_known, progress)
+        if start.entry and ledger.was_undone(start.entry.lineage):
+            begin_anew(start, "What the stored checkpoint covers was undone", progress.say)
         progress.begin(start.entry)
         incremental = {
             name

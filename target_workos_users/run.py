@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from target_workos_users.settings.settings import Settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SIGNALED = 128  # and the signal's number: exit code, as shells have it
+SIGNALED = 128  # and the signal's number: exit code, as shells have it
 _PACKAGE = Path(__file__).parent.parent
 
 
@@ -98,7 +98,7 @@ def _listen(target: Runnable, listen: Callable[[], None]) -> _End:
         _ignore_signals()
         number = signaled.signal_number
         reason = f"stopped by {signal.Signals(number).name}"
-        return _End(_SIGNALED + number, reason, _break_off(target))
+        return _End(SIGNALED + number, reason, _break_off(target))
     except StopRun as error:
         target.logger.error("%s", error)  # noqa: TRY400 - the message says it all
         _break_off(target, after=error)

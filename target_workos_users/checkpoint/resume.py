@@ -221,27 +221,30 @@ def _check_destination(
         if known:
             say("The API key is another one, for the same WorkOS environment.")
             return
-    check_bookmarks(start, destination)
-    say(
+    why = (
         "The stored checkpoint belongs to another WorkOS environment "
-        f"({start.entry.destination}; this run loads into {destination}): starting with the first "
-        "record."
+        f"({start.entry.destination}; this run loads into {destination})"
     )
-    start.entry = None
+    begin_anew(start, why, say)
 
 
-def check_bookmarks(start: Start, destination: str) -> None:
-    """A checkpoint of another environment is left aside; the tap's own bookmarks can't be.
+def begin_anew(start: Start, why: str, say: Callable[[str], None]) -> None:
+    """Leave a checkpoint aside that isn't true of WorkOS; the tap's own bookmarks can't be.
+
+    Args:
+        start: Loses its entry.
+        why: It isn't true.
+        say: Tells the user.
 
     Raises:
         CheckpointError: The tap was started with a bookmark: it won't send what is before it.
     """
     bookmarks = start.tap_state.get("bookmarks")
-    if start.entry and isinstance(bookmarks, dict) and any(map(says_something, bookmarks.values())):
+    if isinstance(bookmarks, dict) and any(map(says_something, bookmarks.values())):
         raise CheckpointError(
-            "The stored state belongs to another WorkOS environment "
-            f"({start.entry.destination}; this run loads into {destination}), and the tap goes on "
-            "from its own bookmark there: records before it would never reach this environment. "
-            "Run once with --full-refresh, or give this environment a state of its own "
-            "(--state-id-suffix, or another Meltano environment)."
+            f"{why}, and the tap goes on from its own bookmark there: records before it would "
+            "never be loaded. Run once with --full-refresh, or give this environment a state of "
+            "its own (--state-id-suffix, or another Meltano environment)."
         )
+    say(f"{why}: starting with the first record.")
+    start.entry = None

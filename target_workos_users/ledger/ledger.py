@@ -84,6 +84,15 @@ class Ledger:
         )
         return str(rows[0][0]) if rows else None
 
+    def was_undone(self, lineage: str) -> bool:
+        """Whether what an import made was deleted since, by ``workos-users undo``."""
+        return bool(
+            self._database.query(
+                "SELECT 1 FROM runs JOIN meta ON name = 'undone' AND id <= value WHERE lineage = ?",
+                (lineage,),
+            )
+        )
+
     def set_aside(self, say: Callable[[str], None]) -> Ledger:
         """Rename the file, which belongs to another environment, and begin a new one."""
         path = self._database.path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -10,6 +9,7 @@ from target_workos_users.loading.changes import differences
 from target_workos_users.loading.organization_records import organization_differences
 from target_workos_users.loading.pages import Allowance, read_members, read_users
 from target_workos_users.loading.role_writes import slugs_of
+from target_workos_users.parallel import for_each
 from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
@@ -311,19 +311,7 @@ class Comparison:
         await self._each(unknown(), ask)
 
     async def _each(self, items: Iterable[_T], call: Callable[[_T], Awaitable[None]]) -> None:
-        """Call for each, as many at a time as ``concurrency`` says."""
-        rest = iter(items)
-
-        async def work() -> None:
-            for item in rest:
-                await call(item)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(self._settings.concurrency):
-                    group.create_task(work())
-        except ExceptionGroup as failed:
-            raise failed.exceptions[0] from None
+        await for_each(items, call, self._settings.concurrency)
 
 
 def _of(person: Person, kind: str, about: dict[str, Any]) -> Difference:

@@ -15,7 +15,7 @@ from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import (
     Start,
     ask_meltano,
-    check_bookmarks,
+    begin_anew,
     read_state_file,
 )
 from target_workos_users.checkpoint.state import (
@@ -231,10 +231,12 @@ def test_a_damaged_stream_is_named():
 
 
 def test_another_environment_than_the_tap_s_bookmark_belongs_to_stops_the_run():
-    moved = Start.newest(state(5, {"replication_key_value": 7}), [])
-    with pytest.raises(CheckpointError, match=r"here#0.*there#1.*--full-refresh"):
-        check_bookmarks(moved, "there#1")
-    check_bookmarks(Start.newest(state(5), []), "there#1")
+    moved, said = Start.newest(state(5, {"replication_key_value": 7}), []), []
+    with pytest.raises(CheckpointError, match=r"It moved, .*--full-refresh"):
+        begin_anew(moved, "It moved", said.append)
+    start = Start.newest(state(5), [])
+    begin_anew(start, "It moved", said.append)
+    assert (start.entry, said) == (None, ["It moved: starting with the first record."])
 
 
 # The start of a run
