@@ -32,6 +32,7 @@ COMMANDS = {
     "report": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Make one HTML page of the last import."),
     "ids": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Print WorkOS's ids of what was loaded, as CSV."),
     "show": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Tell what became of one person, by email."),
+    "undo": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Delete what an import made (with --yes)."),
     "sandbox": ("--db $TARGET_WORKOS_USERS_SANDBOX_PATH", "Run a WorkOS of your own."),
 }
 

@@ -162,7 +162,7 @@ def undo(
     from target_workos_users.undo import run_undo  # noqa: PLC0415
 
     with _said_plainly():
-        context.exit(run_undo(ledger, config, yes=yes, also_active=also_active, say=_say))
+        context.exit(run_undo(_ledger(ledger), config, yes=yes, also_active=also_active, say=_say))
 
 
 def _say(line: str) -> None:

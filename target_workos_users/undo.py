@@ -217,6 +217,8 @@ def run_undo(
     Raises:
         StopRun: It can't be done.
     """
+    with open_for_reading(path):
+        pass  # it is there, and is a ledger
     settings, whole = settings_of(config_file), False
 
     async def work() -> None:
@@ -241,8 +243,6 @@ async def _undo(
     say: Callable[[str], None],
 ) -> bool:
     """Whether everything could be deleted that was to be."""
-    with open_for_reading(path):
-        pass  # it is there, and is a ledger
     with ExitStack() as stack:
         stack.callback(lock_output("ledger_path", path).release)
         database = Database(open_database(path, say), path)
