@@ -10,6 +10,7 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_workos_users.api.connect import connect
 from target_workos_users.api.connect import destination as destination_of
@@ -23,6 +24,7 @@ from target_workos_users.loading.connection import knows
 from target_workos_users.locks import lock_output
 from target_workos_users.parallel import for_each
 from target_workos_users.run import SIGNALED, until_signal
+from target_workos_users.settings.checks import describe, with_types
 from target_workos_users.settings.environment import with_environment
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
@@ -53,13 +55,12 @@ def settings_of(config_file: Path | None) -> Settings:
             config = msgspec.json.decode(config_file.read_bytes(), type=dict[str, Any])
         except (OSError, msgspec.DecodeError) as error:
             raise SettingsError(f"--config: {config_file} can't be read ({error}).") from None
-    defaults = {
-        name: schema["default"]
-        for name, schema in SETTINGS["properties"].items()
-        if "default" in schema
-    }
-    given = with_environment(config, os.environ).config
-    return Settings.from_config(defaults | given)
+    config, variables = with_environment(config, os.environ)
+    config = with_types(config)
+    flaws = list(JSONSchemaValidator(SETTINGS).iter_errors(config))  # fills in defaults, too
+    if flaws:
+        raise SettingsError("\n".join(describe(flaw, variables) for flaw in flaws))
+    return Settings.from_config(config)
 
 
 class Undo:
