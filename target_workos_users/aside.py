@@ -97,8 +97,12 @@ class Aside:
         if needs_secrets and cursor.lastrowid is not None:
             self._secrets[cursor.lastrowid] = secrets
 
-    def batches(self, kind: Kind) -> Iterator[list[Waiting]]:
-        """The records of a kind, a thousand at a time; each once."""
+    def all_batches(self) -> Iterator[list[Waiting]]:
+        """The records, each once, kind by kind as they need each other, a thousand at a time."""
+        for kind in Kind:
+            yield from self._batches(kind)
+
+    def _batches(self, kind: Kind) -> Iterator[list[Waiting]]:
         query = f"SELECT {_COLUMNS} FROM aside WHERE kind = ? AND NOT tried ORDER BY id LIMIT ?"  # noqa: S608 - no input
         while rows := self._database.execute(query, (kind, _BATCH)).fetchall():
             yield [self._waiting(*row) for row in rows]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.checkpoint.state import UNCHANGED
 from target_workos_users.errors import error_line
 from target_workos_users.exceptions import OutputError, TooManyFailures
-from target_workos_users.loading.outcome import Result
+from target_workos_users.failure_rate import FailureRate
 from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.progress.progress import Progress
     from target_workos_users.settings.settings import Settings
-
-_FAILURES_TELL_FROM = 20  # records per chunk
 
 
 class Committer:
@@ -64,7 +62,7 @@ class Committer:
         self._unsaid = False
         self._sealed = False
         self._again_from = 0  # of the errors file: lines of records that were loaded once more
-        self._failed_before = self._size_before = 0  # of chunks too small to tell anything
+        self._failures = FailureRate(settings.abort_error_rate, settings.errors_path)
 
     def __len__(self) -> int:
         """Chunks in flight."""
@@ -232,8 +230,9 @@ class Committer:
         results = [_results(records) for _, records in parts]
         if not chunk.skipped:
             try:
-                self._judge(chunk.number, [self._judged(records) for _, records in parts])
+                self._failures.judge(chunk.number, (self._judged(records) for _, records in parts))
             except TooManyFailures:
+                self._sealed = True
                 for part, records in parts:
                     self._progress.counting.add_errors(part.stream, records)
                 raise
@@ -271,26 +270,6 @@ class Committer:
             error=error,
             fingerprint=f"{self._outputs.ledger.identity(stream, record.digest):x}",
             shown_columns=self._settings.shown_columns,
-        )
-
-    def _judge(self, number: int, results: list[Counter[str]]) -> None:
-        """Stop if too many failed; small chunks are judged together, as soon as they tell."""
-        size = sum(result.total() for result in results)
-        self._failed_before += sum(result[Result.FAILED] for result in results)
-        self._size_before += size
-        if self._size_before < _FAILURES_TELL_FROM:
-            return
-        together, of = self._failed_before, self._size_before
-        self._failed_before = self._size_before = 0
-        if together / of <= self._settings.abort_error_rate:
-            return
-        self._sealed = True
-        where = f"of chunk {number}" if of == size else f"up to chunk {number}"
-        raise TooManyFailures(
-            f"{together:,} of {of:,} records {where} failed, more than "
-            f"abort_error_rate = {self._settings.abort_error_rate:g} allows. They are in "
-            f"{self._settings.errors_path}. The checkpoint stays before this chunk: fix the "
-            "cause and run again, or set abort_error_rate to 1.0 to go on all the same."
         )
 
     def _judged(self, records: list[Record]) -> Counter[str]:

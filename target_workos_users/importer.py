@@ -22,9 +22,10 @@ from target_workos_users.loading.connection import Connection
 from target_workos_users.loading.outcome import Outcome
 from target_workos_users.preparation import Preparation
 from target_workos_users.records.kinds import Kind
+from target_workos_users.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
     from target_workos_users.checkpoint.outputs import Outputs
     from target_workos_users.checkpoint.state import State
@@ -38,14 +39,6 @@ _SECONDS_BETWEEN_TICKS = 0.5
 _MOST_SECONDS_TO_STOP = 20  # a container is killed 30 s after SIGTERM
 
 
-class Interrupted(BaseException):
-    """SIGTERM or SIGINT came; nothing between here and ``target`` is to handle it."""
-
-    def __init__(self, signal_number: int) -> None:
-        super().__init__(signal_number)
-        self.signal_number = signal_number
-
-
 class Importer:
     """Takes records and tap states, loads, and prints STATE.
 
@@ -57,6 +50,9 @@ class Importer:
         loop: The event loop; it runs only inside the calls of this class.
         kinds: Of the streams that are opened.
         connect: Opens the way to WorkOS, when the first record is to be sent.
+
+    Attributes:
+        turns: Lets requests in flight go on, while others wait.
     """
 
     def __init__(
@@ -100,8 +96,7 @@ class Importer:
         self._kind = Kind.USERS  # of the records that were begun last
         self._unfinished = 0  # tasks that were handed to the connection
         self._aside = Aside()
-        self._changed = asyncio.Event()
-        self._interrupted_by: int | None = None
+        self.turns = Turns(loop)
         self._ticking = loop.create_task(self._tick())
 
     # Input
@@ -133,26 +128,6 @@ class Importer:
         """A STATE message of the tap."""
         self._committer.read_state(value)
 
-    def turn(self) -> None:
-        """Let requests in flight go on for a moment.
-
-        Raises:
-            StopRun: The import can't go on.
-            Interrupted: A signal came.
-        """
-        self._loop.call_soon(self._loop.stop)
-        self._loop.run_forever()
-        self._check()
-
-    def wait_for_input(self, descriptor: int) -> None:
-        """Let requests in flight go on until there is input.
-
-        Raises:
-            StopRun: The import can't go on.
-            Interrupted: A signal came.
-        """
-        self._loop.run_until_complete(self._wait_for_input(descriptor))
-
     # The end
 
     def finish(self, *, complete: bool) -> None:
@@ -175,7 +150,7 @@ class Importer:
             was_tried=self._aside.was_tried,
         )
         self._loop.run_until_complete(asyncio.sleep(0))  # a signal may have come meanwhile
-        if self._interrupted_by is None:
+        if self.turns.interrupted_by is None:
             self._ledger.end()  # after a signal Meltano doesn't store the last STATE
 
     def break_off(self) -> None:
@@ -204,13 +179,13 @@ class Importer:
 
     def interrupt(self, signal_number: int) -> None:
         """A signal came: stop at the next turn of the loop. Further signals change nothing."""
-        if self._interrupted_by is None:
+        if self.turns.interrupted_by is None:
             name = signal.Signals(signal_number).name
             self._progress.say(f"{name}: finishing the requests in flight, then stopping.")
-            self._interrupted_by = signal_number
+            self.turns.interrupted_by = signal_number
             if self._connection:
                 self._connection.stop()
-            self._changed.set()
+            self.turns.changed.set()
 
     def _known_organizations(self) -> dict[str, str] | None:
         return self._connection.organizations.to_state() if self._connection else None
@@ -225,12 +200,13 @@ class Importer:
             self._preparation.note_skipped(chunk)
         else:
             self._loop.run_until_complete(self._load(chunk))
-        self._check()
+        self.turns.check()
 
     async def _load(self, chunk: Chunk) -> None:
         if self._connection is None:
             entry = self._outputs.checkpoint.entry
             self._connection = await self._connect(self._settings, self._ledger, entry.org_cache)
+            self.turns.queue = self._connection.queue
             self._progress.connected(
                 self._connection.transport.stats, self._connection.organizations.counts
             )
@@ -251,13 +227,13 @@ class Importer:
                 else:
                     tasks.append((prepared, partial(self._settle, chunk, waiting)))
             self._submit_tasks(tasks)
-        self._changed.set()
+        self.turns.changed.set()
         await self._until_in_flight(at_most=_CHUNKS_IN_FLIGHT - 1)
 
     async def _begin(self, kind: Kind) -> None:
         """Before records of another kind: those in flight may be what they need."""
         if kind is not self._kind:
-            await self._until(lambda: not self._unfinished)
+            await self.turns.until(lambda: not self._unfinished)
         self._kind = kind
 
     def _submit_tasks(self, tasks: Sequence[tuple[AnyTask, Callable[[Outcome], None]]]) -> None:
@@ -269,36 +245,39 @@ class Importer:
         self._unfinished -= 1
         self._aside.add(self._kinds[waiting.stream], waiting, outcome)
         if self._committer.settle(chunk, waiting.record, outcome) or not self._unfinished:
-            self._changed.set()
+            self.turns.changed.set()
 
     async def _load_aside(self) -> None:
         """Load what waited for other records: by now all have come."""
-        number = len(self._aside)
-        if not number or not self._committer.is_mixed or self._connection is None:
+        if not len(self._aside) or not self._committer.is_mixed or self._connection is None:
             return
-        self._progress.say(f"{number:,} records waited for others to come first: loading them.")
+        self._progress.say(
+            f"{len(self._aside):,} records waited for others to come first: loading them."
+        )
         self._connection.look_again()
         self._committer.begin_again()
-        for kind in Kind:
-            for batch in self._aside.batches(kind):
-                tasks = []
-                for waiting in batch:
-                    prepared = self._preparation.prepare(
-                        waiting.stream, waiting.record, chunk=waiting.chunk
-                    )
-                    if isinstance(prepared, Outcome):
-                        waiting.record.outcome = prepared
-                    else:
-                        tasks.append((prepared, partial(self._settle_again, waiting)))
-                self._submit_tasks(tasks)
-                await self._until(lambda: not self._unfinished)
-                self._committer.commit_again(batch)
+        for batch in self._aside.all_batches():
+            self._submit_tasks(list(self._prepared_again(batch)))
+            await self.turns.until(lambda: not self._unfinished)
+            self._committer.commit_again(batch)
+
+    def _prepared_again(
+        self, batch: list[Waiting]
+    ) -> Iterator[tuple[AnyTask, Callable[[Outcome], None]]]:
+        for waiting in batch:
+            prepared = self._preparation.prepare(
+                waiting.stream, waiting.record, chunk=waiting.chunk
+            )
+            if isinstance(prepared, Outcome):
+                waiting.record.outcome = prepared
+            else:
+                yield prepared, partial(self._settle_again, waiting)
 
     def _settle_again(self, waiting: Waiting, outcome: Outcome) -> None:
         waiting.record.outcome = outcome
         self._unfinished -= 1
         if not self._unfinished:
-            self._changed.set()
+            self.turns.changed.set()
 
     async def _tick(self) -> None:
         """Tell the progress that time goes by."""
@@ -306,38 +285,5 @@ class Importer:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
             self._progress.tick(self._committer.finished, self._committer.unfinished)
 
-    # Waiting
-
-    def _check(self) -> None:
-        if self._connection and self._connection.queue.failure:
-            raise self._connection.queue.failure
-        if self._interrupted_by is not None:
-            raise Interrupted(self._interrupted_by)
-
-    async def _until(self, condition: Callable[[], bool]) -> None:
-        while True:
-            self._check()
-            if condition():
-                return
-            self._changed.clear()
-            if self._connection:
-                await self._connection.queue.wait(self._changed)
-            else:
-                await self._changed.wait()
-
     async def _until_in_flight(self, *, at_most: int) -> None:
-        await self._until(lambda: len(self._committer) <= at_most)
-
-    async def _wait_for_input(self, descriptor: int) -> None:
-        readable = False
-
-        def is_readable() -> None:
-            nonlocal readable
-            readable = True
-            self._changed.set()
-
-        self._loop.add_reader(descriptor, is_readable)
-        try:
-            await self._until(lambda: readable)
-        finally:
-            self._loop.remove_reader(descriptor)
+        await self.turns.until(lambda: len(self._committer) <= at_most)

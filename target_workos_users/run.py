@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from target_workos_users.exceptions import OutputError, StopRun
-from target_workos_users.importer import Interrupted
 from target_workos_users.singer.reader import TruncatedInputError
+from target_workos_users.turns import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine

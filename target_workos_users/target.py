@@ -137,15 +137,14 @@ class TargetWorkosUsers(CommandLineTarget):
         if opened := self._importer or self._plan:
             return opened
         settings, progress = self.settings, self.progress
+        run = partial(until_signal, self._loop)
         if settings.only_errors_from:
             self._retry = Retry(settings.only_errors_from, read_listed(settings))
         taker: Importer | Plan | Diff
         if settings.dry_run:
-            taker = self._plan = Plan(settings, progress, self._streams.kinds)
+            taker = self._plan = Plan(settings, progress, self._streams.kinds, run)
         elif settings.diff:
-            taker = self._plan = Diff(
-                settings, progress, self._streams.kinds, partial(until_signal, self._loop)
-            )
+            taker = self._plan = Diff(settings, progress, self._streams.kinds, run)
         else:
             importer, self._locks = open_importer(
                 settings,
@@ -160,8 +159,8 @@ class TargetWorkosUsers(CommandLineTarget):
             taker = self._importer = importer
             for number in SIGNALS:
                 self._loop.add_signal_handler(number, importer.interrupt, number)
-            self.message_reader.turn = importer.turn
-            self.message_reader.wait = importer.wait_for_input
+            self.message_reader.turn = importer.turns.take_one
+            self.message_reader.wait = importer.turns.until_readable
         if self._retry:
             progress.retry(settings.only_errors_from or "", len(self._retry))
         for name, source in self._sources.items():

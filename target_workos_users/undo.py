@@ -15,7 +15,6 @@ from singer_sdk.plugin_base import JSONSchemaValidator
 from target_workos_users.api.connect import connect
 from target_workos_users.api.connect import destination as destination_of
 from target_workos_users.exceptions import ApiError, SettingsError
-from target_workos_users.importer import Interrupted
 from target_workos_users.ledger import Ledger
 from target_workos_users.ledger.database import Database
 from target_workos_users.ledger.made import MadeByImport
@@ -28,6 +27,7 @@ from target_workos_users.settings.checks import describe, with_types
 from target_workos_users.settings.environment import with_environment
 from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
+from target_workos_users.turns import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

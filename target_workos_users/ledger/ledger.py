@@ -9,10 +9,8 @@ docs/state.md describes what it is used for, :mod:`.memory` what a row says.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
-from target_workos_users.ledger.database import Database
 from target_workos_users.ledger.memory import (
     MANY_VERSIONS,
     VERSIONS,
@@ -25,16 +23,16 @@ from target_workos_users.ledger.memory import (
     version_of,
 )
 from target_workos_users.ledger.names import Names
+from target_workos_users.ledger.owner import LedgerFile
 from target_workos_users.ledger.prints import Fingerprinter, pack
 from target_workos_users.ledger.runs import NOT_BEGUN, begin_run
-from target_workos_users.ledger.store import open_database, set_aside
 from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from target_workos_users.ledger.database import Database
 
 
-class Ledger:
+class Ledger(LedgerFile):
     """Remembers people and records.
 
     Args:
@@ -42,65 +40,10 @@ class Ledger:
     """
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self.fingerprinter = Fingerprinter(self._meta("key"))
         self._names = Names(database)
         self._run = NOT_BEGUN
-
-    @classmethod
-    def open(cls, path: str | None, say: Callable[[str], None]) -> Self:
-        """Open it, made if it isn't there.
-
-        Args:
-            path: The setting ``ledger_path``; None: a temporary one.
-            say: Tells the user of a damaged one, which is set aside.
-
-        Raises:
-            SettingsError: It can't be used.
-        """
-        file = Path(path) if path else None
-        return cls(Database(open_database(file, say), file))
-
-    # Whose it is
-
-    @property
-    def destination(self) -> str | None:
-        """The WorkOS environment that it belongs to; None if it is new."""
-        destination: str | None = self._meta("destination")
-        return destination
-
-    @destination.setter
-    def destination(self, destination: str) -> None:
-        self._database.write(
-            "INSERT OR REPLACE INTO meta VALUES ('destination', ?)", (destination,)
-        )
-        self.commit()
-
-    @property
-    def some_user_id(self) -> str | None:
-        """A user that WorkOS should have, if this ledger belongs to the environment."""
-        rows = self._database.query(
-            "SELECT user_id FROM people WHERE user_id IS NOT NULL ORDER BY turn DESC LIMIT 1"
-        )
-        return str(rows[0][0]) if rows else None
-
-    def was_undone(self, lineage: str) -> bool:
-        """Whether what an import made was deleted since, by ``workos-users undo``."""
-        return bool(
-            self._database.query(
-                "SELECT 1 FROM runs JOIN meta ON name = 'undone' AND id <= value WHERE lineage = ?",
-                (lineage,),
-            )
-        )
-
-    def set_aside(self, say: Callable[[str], None]) -> Ledger:
-        """Rename the file, which belongs to another environment, and begin a new one."""
-        path = self._database.path
-        assert path
-        self.close()
-        aside = set_aside(path)
-        say(f"{path} belongs to another WorkOS environment: it is now {aside.name}.")
-        return Ledger(Database(open_database(path, say), path))
 
     # Runs
 
@@ -297,29 +240,3 @@ class Ledger:
     def made_organization(self, workos_id: str) -> bool:
         """Whether this import made an organization, or tried to and then found it."""
         return self._names.made_organization(workos_id)
-
-    # Writing
-
-    def commit(self) -> None:
-        """Make what was noted last, whatever becomes of this process.
-
-        Raises:
-            OutputError: The ledger can't be written.
-        """
-        self._database.commit()
-
-    def commit_soon(self, defer: Callable[[Callable[[], None]], object]) -> None:
-        """Commit what is noted at the end of each turn.
-
-        Args:
-            defer: The event loop's ``call_soon``.
-        """
-        self._database.defer = defer
-
-    def close(self) -> None:
-        """Close it; what isn't committed is lost."""
-        self._database.close()
-
-    def _meta(self, name: str) -> Any:
-        rows = self._database.query("SELECT value FROM meta WHERE name = ?", (name,))
-        return rows[0][0] if rows else None

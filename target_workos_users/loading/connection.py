@@ -12,6 +12,7 @@ from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
+from target_workos_users.loading.organization_lookup import OrganizationLookup
 from target_workos_users.loading.organization_records import OrganizationRecords
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
@@ -99,13 +100,13 @@ class Connection:
         """
         async with AsyncExitStack() as stack:
             api, transport = await stack.enter_async_context(connect(settings))
-            organizations = OrganizationCache(
+            lookup = OrganizationLookup(
                 api,
                 create_missing=settings.create_missing_orgs,
-                state=org_cache,
                 attempt=ledger.attempt_organization,
                 note=ledger.organization,
             )
+            organizations = OrganizationCache(lookup, state=org_cache)
             hints = Hints(api)
             stack.push_async_callback(hints.close)
             loader = make_loader(api, settings, ledger, organizations, hints)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import (
     LOAD_AGAIN,
@@ -16,7 +16,7 @@ from target_workos_users.exceptions import (
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
 from target_workos_users.loading.loaded import LoadedMembership, LoadedUser
 from target_workos_users.loading.outcome import Outcome, Tally
-from target_workos_users.loading.role_writes import RoleWrites, slugs_of
+from target_workos_users.loading.role_writes import Membership, RoleWrites, slugs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from target_workos_users.loading.roles import Roles
     from target_workos_users.loading.task import Task
     from target_workos_users.records.parse import OrganizationRef
-
-Membership = dict[str, Any]
 
 
 class UserGone(TargetError):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import ApiError, ErrorType, RecordError
 from target_workos_users.ledger import Made, Person
 from target_workos_users.ledger.prints import PASSWORD, TOTP, column_of, pick
 from target_workos_users.loading.changes import (
@@ -20,7 +20,8 @@ from target_workos_users.loading.eventual import LOOKUP_DELAYS
 from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
-from target_workos_users.loading.user_lookup import EXISTS, UserLookup, conflict
+from target_workos_users.loading.user_lookup import EXISTS, User, UserLookup
+from target_workos_users.loading.user_writes import UserWrites
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from target_workos_users.records.parse import UserRow
 
 ExistingUsers = Literal["keep", "update", "fail"]
-User = dict[str, Any]
 
 _SECRETS = ("password", "password_hash", "password_hash_type", "password_salt_position")
 
@@ -56,6 +56,9 @@ class Users:
             that differ, or ``fail`` the record.
         update_passwords: With ``update``: which passwords may be written anew.
         delays: Seconds between look-ups of a user that WorkOS says exists.
+
+    Attributes:
+        latest: Whether most of the latest users existed: then look before you create.
     """
 
     def __init__(
@@ -73,12 +76,8 @@ class Users:
         self._existing_users = existing_users
         self._update_passwords = update_passwords
         self._lookup = UserLookup(api, hints, delays=delays)
-        self._latest = LatestUsers()
-
-    @property
-    def look_first(self) -> bool:
-        """Whether most of the latest users existed: look before you create."""
-        return self._latest.mostly_existed
+        self._writes = UserWrites(api, self._lookup)
+        self.latest = LatestUsers()
 
     async def ensure(self, task: Task, outcome: Outcome) -> LoadedUser:
         """The user of the row.
@@ -166,7 +165,7 @@ class Users:
         found = None
         if attempted or named:  # it may be younger than what the hints know
             found = await self._lookup.by_email(row)
-        elif task.is_forgotten or self.look_first:
+        elif task.is_forgotten or self.latest.mostly_existed:
             found = await self._lookup.by_hint(row)
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
@@ -186,11 +185,11 @@ class Users:
                     outcome.tallies.append(Tally.USERS_CREATED)
             else:
                 return self._made(task, user, outcome)
-        self._latest.add(existed=made is Made.NO)
+        self.latest.add(existed=made is Made.NO)
         return await self._settle(task, found, made, outcome)
 
     def _made(self, task: Task, user: User, outcome: Outcome) -> LoadedUser:
-        self._latest.add(existed=False)
+        self.latest.add(existed=False)
         outcome.tallies.append(Tally.USERS_CREATED)
         held = {slot: value for slot, value in task.prints.items() if slot != TOTP}
         external_id = task.row.fields.get("external_id")
@@ -209,7 +208,7 @@ class Users:
         body = dict(differing) if update else {}
         if update and self._update_passwords == "always":
             body |= {name: row.fields[name] for name in _SECRETS if name in row.fields}
-        sent = bool(body) and await self._update(row, found["id"], body, outcome)
+        sent = bool(body) and await self._writes.update(row, found["id"], body, outcome)
         person = Person(row.email, found["id"], row.fields.get("external_id"), made, current=True)
         unlike = self._ledger.fingerprinter.prints({} if sent else differing)
         for slot, value in task.prints.items():
@@ -229,8 +228,6 @@ class Users:
         created = Tally.USERS_CREATED in outcome.tallies
         result = Result.UPDATED if sent else Result.CREATED if created else Result.EXISTING
         return LoadedUser(person, result, known=is_known)
-
-    # A user that it knows
 
     async def _verify(self, row: UserRow, person: Person) -> Person | None:
         """Look whether a user that was known before a reset is still there."""
@@ -268,7 +265,7 @@ class Users:
             outcome.remarks += (f"conflicting {column_of(slot)}" for slot in todo.left)
         if todo.password_left:
             self._leave_password(outcome)
-        sent = bool(slots) and await self._update(
+        sent = bool(slots) and await self._writes.update(
             row, person.user_id or "", pick(row.fields, slots), outcome
         )
         written = {slot: task.prints[slot] for slot in slots if sent}
@@ -279,27 +276,8 @@ class Users:
             person.seen.pop(slot, None)
         person.external_id = person.external_id or row.fields.get("external_id")
         self._ledger.keep(person)
-        result = Result.MERGED if person.recent else Result.EXISTING
-        return LoadedUser(person, Result.UPDATED if sent else result, first=first)
-
-    async def _update(
-        self, row: UserRow, user_id: str, body: dict[str, Any], outcome: Outcome
-    ) -> bool:
-        try:
-            await self._api.update_user(user_id, body)
-        except ApiError as error:
-            outcome.errors.append(await self._update_error(row, user_id, error))
-            return False
-        outcome.tallies.append(Tally.USERS_UPDATED)
-        return True
-
-    async def _update_error(self, row: UserRow, user_id: str, error: ApiError) -> RecordError:
-        if error.reason is Reason.EXTERNAL_ID_EXISTS and "external_id" in row.fields:
-            holder = await self._lookup.by_external_id(row)
-            if holder is not None:
-                message = conflict(row, user_id, holder)
-                return error.as_record_error(ErrorType.USER_UPDATE, message)
-        return error.as_record_error(ErrorType.USER_UPDATE)
+        unchanged = Result.MERGED if person.recent else Result.EXISTING
+        return LoadedUser(person, Result.UPDATED if sent else unchanged, first=first)
 
     def _updates(self, task: Task) -> bool:
         """Whether fields may be updated; not those of a record that is proven to be unchanged."""

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from target_workos_users.loading.changes import differences
-from target_workos_users.loading.organization_records import organization_differences
 from target_workos_users.loading.pages import Allowance, read_members, read_users
 from target_workos_users.loading.role_writes import slugs_of
 from target_workos_users.parallel import for_each
-from target_workos_users.records.kinds import Kind
+from target_workos_users.plan.compare_entities import compare_entity
+from target_workos_users.plan.difference import Difference, pair
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.index import Index
-    from target_workos_users.plan.source import Entity, Organization, Person, Source, Wanted
+    from target_workos_users.plan.source import Organization, Person, Source, Wanted
     from target_workos_users.settings.settings import Settings
 
 _FEW = 20  # of what the lists don't have: asked one by one
@@ -25,22 +25,6 @@ _FEW_SHARE = 0.01
 _MOST_SHOWN = 100  # users that the source doesn't have
 
 _T = TypeVar("_T")
-
-
-class Difference(NamedTuple):
-    """Where WorkOS isn't as the source has it.
-
-    Attributes:
-        kind: What differs: ``user_missing``, say.
-        stream: Of the first record that asks for it; None if none does.
-        number: Of that record.
-        about: Who and what, as in a line of errors.jsonl.
-    """
-
-    kind: str
-    stream: str | None
-    number: int | None
-    about: dict[str, Any]
 
 
 class Comparison:
@@ -91,11 +75,12 @@ class Comparison:
         await self._each(self._source.organizations(), self._resolve)
         await self._each(self._source.organizations(), self._read_organization)
 
-    async def differences(self) -> list[Difference]:
+    async def entities(self) -> list[Difference]:
         """Those of organizations, roles and permissions, which have calls of their own."""
         found: list[Difference] = []
         for entity in self._source.entities():
-            found += await self._compare_entity(entity)
+            self.counts[entity.kind] += 1
+            found += await compare_entity(self._api, self._source, entity)
         return found
 
     def people(self) -> Iterator[Difference]:
@@ -111,7 +96,7 @@ class Comparison:
                 yield _of(person, "user_missing", {})
             elif differing := differences(user, person.fields):
                 self.fields.update(differing.keys())
-                shown = {name: _pair(name, differing[name], user) for name in differing}
+                shown = {name: pair(name, differing[name], user) for name in differing}
                 yield _of(person, "user_differs", {"user_id": user["id"], "fields": shown})
 
     def memberships(self) -> Iterator[Difference]:
@@ -256,42 +241,6 @@ class Comparison:
             lacking = {**about, "role_slugs": missing}
             yield Difference("roles_missing", wanted.stream, wanted.number, lacking)
 
-    # Records about no user
-
-    async def _compare_entity(self, entity: Entity) -> list[Difference]:
-        self.counts[entity.kind] += 1
-        missing, about = f"{entity.kind.removesuffix('s')}_missing", {"key": entity.key}
-        place = (entity.stream, entity.number)
-        found, fields = None, entity.fields
-        if entity.kind is Kind.ORGANIZATIONS:
-            found = await self._find_organization(entity)
-            lacking = organization_differences(found or {}, fields)
-        elif entity.kind is Kind.PERMISSIONS:
-            found, lacking = await self._api.get_permission(entity.key), {}
-        else:
-            found = await self._find_role(entity)
-            held = (found or {}).get("permissions") or ()
-            lacking = {"permissions": [each for each in entity.permissions if each not in held]}
-        if found is None:
-            return [Difference(missing, *place, about)]
-        shown = {name: _pair(name, value, found) for name, value in lacking.items() if value}
-        kind = f"{entity.kind.removesuffix('s')}_differs"
-        return [Difference(kind, *place, {**about, "fields": shown})] if shown else []
-
-    async def _find_organization(self, entity: Entity) -> dict[str, Any] | None:
-        if external_id := entity.fields.get("external_id"):
-            return await self._api.get_organization_by_external_id(external_id)
-        named = await self._api.find_organizations_by_name(entity.fields["name"])
-        return named[0] if named else None
-
-    async def _find_role(self, entity: Entity) -> dict[str, Any] | None:
-        of = {each.key: each.workos_id for each in self._source.organizations()}
-        organization_id = of.get(entity.organization or "")
-        if entity.organization and organization_id is None:
-            return None
-        roles = await self._api.list_roles(organization_id=organization_id)
-        return next((role for role in roles if role.get("slug") == entity.key), None)
-
     # In parallel
 
     async def _ask(
@@ -317,10 +266,3 @@ class Comparison:
 def _of(person: Person, kind: str, about: dict[str, Any]) -> Difference:
     who = {"email": person.email, "external_id": person.external_id, "user_id": person.user_id}
     return Difference(kind, person.stream, person.number, who | about)
-
-
-def _pair(name: str, ours: Any, theirs: dict[str, Any]) -> dict[str, Any]:
-    """Both values of a field; of metadata its keys, which say nothing of anybody."""
-    if name == "metadata":
-        return {"keys": sorted(ours)}
-    return {"source": ours, "workos": theirs.get(name)}

@@ -12,8 +12,9 @@ from target_workos_users.errors import ErrorsFile, pattern_of
 from target_workos_users.exceptions import ApiError, RecordError, Unreachable
 from target_workos_users.explain import Groups
 from target_workos_users.loading.index import Index
-from target_workos_users.plan.compare import Comparison, Difference
+from target_workos_users.plan.compare import Comparison
 from target_workos_users.plan.diff_text import diff_lines
+from target_workos_users.plan.difference import Difference
 from target_workos_users.plan.source import Source
 from target_workos_users.records.columns import is_deleted
 from target_workos_users.records.entities import EntityRow
@@ -142,7 +143,7 @@ class Diff:
             )
             try:
                 await comparison.read()
-                self._take(await comparison.differences())
+                self._take(await comparison.entities())
                 if self._settings.diff_factors:
                     self._take(await comparison.factors())
             except ApiError as error:

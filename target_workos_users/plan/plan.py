@@ -11,6 +11,7 @@ from target_workos_users.exceptions import RecordError, TooManyFailures
 from target_workos_users.explain import Groups
 from target_workos_users.plan.distinct import Distinct
 from target_workos_users.plan.example import example_of
+from target_workos_users.plan.questions import ask_workos
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
 from target_workos_users.records.columns import is_deleted
@@ -19,7 +20,7 @@ from target_workos_users.records.kinds import OF_PEOPLE, Kind
 from target_workos_users.records.read import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.progress.progress import Progress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _MOST_ROLES = 1_000
 _MOST_EXAMPLES = 3
+_MOST_ASKED = 1_000
 _DOCS_KEYS = 10
 _DOCS_EXTERNAL_ID = 64
 _SECONDS_OF_SILENCE = 30
@@ -44,6 +46,7 @@ class Plan:
         settings: Of the run.
         progress: What is told to the user.
         kinds: Of the streams.
+        run: Does work to its end, or raises what a signal asks for.
 
     Attributes:
         numbers: Records read, by stream.
@@ -58,6 +61,9 @@ class Plan:
         factors: Distinct emails with a TOTP secret.
         organizations: Distinct organizations, by how they are named: by WorkOS's id, by external
             id, and of the latter those with a name.
+        named: Whether a name is known to create an organization with, by external id; of the
+            first thousand.
+        answers: What WorkOS was asked, where there is a key to ask it with.
         roles: Records by role slug, at most a thousand slugs.
         with_several_roles: Records with more than one role.
         without_organization: Records with none.
@@ -65,8 +71,17 @@ class Plan:
         remarks: Records by remark, see ``records.parse.REMARKS``.
     """
 
-    def __init__(self, settings: Settings, progress: Progress, kinds: Mapping[str, Kind]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        progress: Progress,
+        kinds: Mapping[str, Kind],
+        run: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+    ) -> None:
         self._kinds = kinds
+        self._run = run
+        self.named: dict[str, bool] = {}
+        self.answers: list[str] = []
         self.entities = {kind: Distinct() for kind in Kind if kind not in OF_PEOPLE}
         self.numbers: Counter[str] = Counter()
         self.failed = self.deleted = 0
@@ -140,6 +155,8 @@ class Plan:
         Raises:
             TooManyFailures: Every record would fail; or any, with ``fail_on_errors``.
         """
+        if self._settings.api_key and not self._settings.sandbox_path:
+            self._run(self._ask)
         self._tell("the whole source" if complete else "what was read until the tap broke off")
         everything = self.failed == self.numbers.total()
         if self.failed and (everything or self._settings.fail_on_errors):
@@ -176,6 +193,9 @@ class Plan:
             )
             self._failed_lines.append([line], sync=False)
 
+    async def _ask(self) -> None:
+        self.answers = await ask_workos(self._settings, self.roles, self.named)
+
     def _count(self, row: UserRow) -> None:
         if row.kind is Kind.USERS:
             self.users.add(row.key)
@@ -199,6 +219,9 @@ class Plan:
             return
         named = organization.external_id or organization.name
         self.organizations["external id"].add(named)
+        if named and (named in self.named or len(self.named) < _MOST_ASKED):
+            may_be_made = made or bool(organization.name and self._settings.create_missing_orgs)
+            self.named[named] = self.named.get(named, False) or may_be_made
         if made or (organization.name and self._settings.create_missing_orgs):
             self.organizations["name"].add(named)
 

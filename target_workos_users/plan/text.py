@@ -77,6 +77,10 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
         if number:
             yield f"    {kind}: {number:,}"
     yield from _warnings(plan)
+    if plan.answers:
+        yield from (f"  WorkOS: {answer}" for answer in plan.answers)
+        yield "  Nothing was written. What is there already costs less; `diff: true` compares it."
+        return
     yield (
         "  Nothing was sent. Only WorkOS can tell which roles, and which organizations that aren't "
         "created, exist; and what is there already costs less."

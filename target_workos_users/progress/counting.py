@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from target_workos_users.api.statistics import TransportStats
 from target_workos_users.errors import pattern_of
 from target_workos_users.explain import Groups
-from target_workos_users.loading.organizations import OrganizationCounts
+from target_workos_users.loading.organization_lookup import OrganizationCounts
 from target_workos_users.loading.outcome import Result, Tally
 from target_workos_users.progress.summary import Failure, Kind, Requests, Summary
 from target_workos_users.records.columns import is_deleted
@@ -76,7 +76,7 @@ class Counting:
             errors_path=settings.errors_path,
             ledger_path=settings.ledger_path,
             progress_path=progress_path,
-            destination=_destination(settings),
+            destination=destination_in_words(settings),
             sandbox_path=settings.sandbox_path,
             requests=Requests(rate_limit=settings.rate_limit),
         )
@@ -187,7 +187,7 @@ class Counting:
             self.summary.organizations.others += 1
 
 
-def _destination(settings: Settings) -> str:
+def destination_in_words(settings: Settings) -> str:
     """Where it loads, for people; nothing of the key but what kind it is."""
     if settings.sandbox_path:
         where = f"the sandbox {settings.sandbox_path}"

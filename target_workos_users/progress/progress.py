@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from target_workos_users.api.statistics import TransportStats
     from target_workos_users.checkpoint.chunks import Record
     from target_workos_users.checkpoint.state import Entry
-    from target_workos_users.loading.organizations import OrganizationCounts
+    from target_workos_users.loading.organization_lookup import OrganizationCounts
     from target_workos_users.loading.outcome import Outcome
     from target_workos_users.progress.live import LiveBar
     from target_workos_users.settings.settings import Settings

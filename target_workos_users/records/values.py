@@ -1,8 +1,7 @@
 """One column of a record: CSV text or a typed JSON value in, what WorkOS takes out. Pure.
 
 Every function raises ``RecordError(INVALID_RECORD)`` whose message starts with the column's name
-and never quotes the value: it may be a secret that a ragged row has moved into this column, and
-the line in errors.jsonl shows the (redacted) record anyway.
+and never quotes the value: a ragged row may have moved a secret into this column.
 """
 
 from __future__ import annotations

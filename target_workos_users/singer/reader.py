@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 
 _READ_SIZE = 1 << 16
 LINES_PER_TURN = 100
-MAX_DEPTH = 100
-"""Levels that a message may be nested; far fewer than what Python's own recursion takes."""
+MAX_DEPTH = 100  # levels that a message may be nested; far fewer than Python's recursion takes
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"

@@ -19,6 +19,7 @@ from target_workos_users.loading.factors import Factors
 from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.memberships import Memberships
+from target_workos_users.loading.organization_lookup import OrganizationLookup
 from target_workos_users.loading.organization_records import OrganizationRecords
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.outcome import Outcome, Result
@@ -126,9 +127,8 @@ class Run:
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
-        self.organizations = OrganizationCache(
-            api, create_missing=True, state=state, delays=(0, 0, 0)
-        )
+        lookup = OrganizationLookup(api, create_missing=True, delays=(0, 0, 0))
+        self.organizations = OrganizationCache(lookup, state=state)
         self.hints = Hints(api)
         users = Users(
             api,

@@ -21,6 +21,7 @@ from target_workos_users.importer import Importer
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.connection import Connection, make_loader
 from target_workos_users.loading.hints import Hints
+from target_workos_users.loading.organization_lookup import OrganizationLookup
 from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.progress.progress import Progress
@@ -182,9 +183,8 @@ class ModelRun:
     ) -> Connection:
         """As :meth:`Connection.open`, with the model in WorkOS's place."""
         api: Any = self.world.workos
-        organizations = OrganizationCache(
-            api, create_missing=True, state=org_cache, delays=(), note=ledger.organization
-        )
+        lookup = OrganizationLookup(api, create_missing=True, delays=(), note=ledger.organization)
+        organizations = OrganizationCache(lookup, state=org_cache)
         stack, hints = AsyncExitStack(), Hints(api)
         stack.push_async_callback(hints.close)
         loader = make_loader(api, settings, ledger, organizations, hints)
@@ -249,7 +249,7 @@ class ModelRun:
                     self.read += 1
                     importer.add(name, record)
                     if self.world.random.random() < 0.5:
-                        importer.turn()
+                        importer.turns.take_one()
         importer.finish(complete=True)
 
     def _stop_gently(self, importer: Importer) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.loading import organizations as module
-from target_workos_users.loading.organizations import OrganizationCache, OrganizationCounts
+from target_workos_users.loading.organization_lookup import OrganizationCounts, OrganizationLookup
+from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.records.parse import OrganizationRef
 from tests.support.loading import api_of
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
@@ -40,9 +41,10 @@ async def api(sandbox):
 async def open_cache(api):
     caches = []
 
-    def open_cache(**options):
+    def open_cache(*, state=None, capacity=10_000, **options):
         options = {"create_missing": True, "delays": (0, 0, 0)} | options
-        caches.append(OrganizationCache(api, **options))
+        lookup = OrganizationLookup(api, **options)
+        caches.append(OrganizationCache(lookup, state=state, capacity=capacity))
         return caches[-1]
 
     yield open_cache

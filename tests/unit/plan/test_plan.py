@@ -15,7 +15,7 @@ from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.records.kinds import Kind
 from tests.support.model import make_settings
-from tests.support.whole_target import COMMAND, records, run_target, schema, write_messages
+from tests.support.whole_target import COMMAND, call, records, run_target, schema, write_messages
 
 
 @given(st.lists(st.text() | st.tuples(st.text(), st.text())))
@@ -39,6 +39,7 @@ def plan(rows, **config):
         make_settings(dry_run=True, **config),
         Progress(make_settings(), logging.root),
         defaultdict(lambda: Kind.USERS),
+        run=lambda _: None,
     )
     for row in rows:
         planned.add("users", row)
@@ -208,3 +209,31 @@ def test_what_would_fail_is_listed_in_a_file_when_asked(tmp_path, monkeypatch):
     assert lines[1]["record"]["password"] == "[redacted]"
     assert "would fail: listed in would-fail.jsonl: `workos-users errors would-fail.jsonl`" in text
     assert not (tmp_path / "errors.jsonl").exists()
+
+
+def test_with_a_key_it_asks_which_roles_and_organizations_are_there(sandbox, tmp_path):
+    call(sandbox, "POST", "/organizations", {"name": "Acme", "external_id": "acme"})
+    sandbox.counts.reset()
+    rows = [
+        {"email": "a@example.com", "org_external_id": "acme", "role_slugs": "admin"},
+        {"email": "b@example.com", "org_external_id": "new", "org_name": "New"},
+        {"email": "c@example.com", "org_external_id": "gone", "role_slugs": "boss"},
+    ]
+    config = {"base_url": sandbox.base_url, "api_key": sandbox.api_key}
+    done, text = dry_run(tmp_path, rows, **config)
+    assert done.exit_code == 0
+    assert "WorkOS: roles that it doesn't have (1): boss" in text
+    assert "WorkOS: organizations: 1 of 3 are there; 1 are not, and can't be created" in text
+    assert all(request.startswith("GET ") for request in sandbox.counts.requests)
+    assert sandbox.counts.requests.keys() == {
+        "GET /authorization/roles",
+        "GET /organizations/external_id/{external_id}",
+    }
+
+
+def test_where_workos_cannot_be_asked_there_is_a_plan_all_the_same(tmp_path):
+    config = {"base_url": "http://127.0.0.1:9", "api_key": "sk_test_x"}
+    done, text = dry_run(tmp_path, [{"email": "a@example.com"}], **config)
+    assert done.exit_code == 0
+    assert "users: 1" in text
+    assert "WorkOS couldn't be asked: " in text
