@@ -15,9 +15,6 @@ from singer_sdk.helpers.capabilities import PluginCapabilities, TargetCapabiliti
 
 from target_workos_users.checkpoint.state import with_newest_entry
 from target_workos_users.exceptions import OutputError
-from target_workos_users.opening import open_importer
-from target_workos_users.plan.diff import Diff
-from target_workos_users.plan.plan import Plan
 from target_workos_users.progress.progress import Progress
 from target_workos_users.retry import Retry, read_listed, retry_settings
 from target_workos_users.run import SIGNALS, run, until_signal
@@ -35,6 +32,8 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.importer import Importer
+    from target_workos_users.plan.diff import Diff
+    from target_workos_users.plan.plan import Plan
 
 _GC_THRESHOLD = 10_000  # objects; Python's own 700 (2,000 since 3.13) searches often, in vain
 
@@ -103,8 +102,8 @@ class TargetWorkosUsers(CommandLineTarget):
     @property
     def exit_code(self) -> int:
         """Of a run that came to its end."""
-        if isinstance(self._plan, Diff):
-            return 2 * self._plan.has_found
+        if self._plan and self._plan.has_found:
+            return 2
         return int(self.settings.fail_on_errors and self.progress.has_failures)
 
     def finish(self, *, complete: bool) -> None:
@@ -141,11 +140,18 @@ class TargetWorkosUsers(CommandLineTarget):
         if settings.only_errors_from:
             self._retry = Retry(settings.only_errors_from, read_listed(settings))
         taker: Importer | Plan | Diff
+        # The SDK of WorkOS alone takes longer to import than all else: nothing else needs it.
         if settings.dry_run:
+            from target_workos_users.plan.plan import Plan  # noqa: PLC0415
+
             taker = self._plan = Plan(settings, progress, self._streams.kinds, run)
         elif settings.diff:
+            from target_workos_users.plan.diff import Diff  # noqa: PLC0415
+
             taker = self._plan = Diff(settings, progress, self._streams.kinds, run)
         else:
+            from target_workos_users.opening import open_importer  # noqa: PLC0415
+
             importer, self._locks = open_importer(
                 settings,
                 progress,

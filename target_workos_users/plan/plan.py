@@ -101,6 +101,11 @@ class Plan:
         if settings.plan_errors_path:
             self._failed_lines.open(0, "")
 
+    @property
+    def has_found(self) -> bool:
+        """Nothing was compared."""
+        return False
+
     def open_stream(self, name: str, source: str) -> None:
         """A stream's first SCHEMA message."""
 
