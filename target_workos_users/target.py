@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.checkpoint.state import State
     from target_workos_users.importer import Importer
-    from target_workos_users.plan.diff import Diff
-    from target_workos_users.plan.plan import Plan
+    from target_workos_users.plan.reading import Reading
 
 _GC_THRESHOLD = 10_000  # objects; Python's own 700 (2,000 since 3.13) searches often, in vain
 
@@ -73,7 +72,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self._loop = asyncio.new_event_loop()
         self._locks = ExitStack()
         self._importer: Importer | None = None
-        self._plan: Plan | Diff | None = None
+        self._plan: Reading | None = None
         self._retry: Retry | None = None
         self._sources: dict[str, str] = {}
         self._early_state: State | None = None
@@ -131,7 +130,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self._loop.close()
         self.progress.end()
 
-    def _open(self) -> Importer | Plan | Diff:
+    def _open(self) -> Importer | Reading:
         """What takes the records, opened when it is first needed."""
         if opened := self._importer or self._plan:
             return opened
@@ -139,7 +138,7 @@ class TargetWorkosUsers(CommandLineTarget):
         run = partial(until_signal, self._loop)
         if settings.only_errors_from:
             self._retry = Retry(settings.only_errors_from, read_listed(settings))
-        taker: Importer | Plan | Diff
+        taker: Importer | Reading
         # The SDK of WorkOS alone takes longer to import than all else: nothing else needs it.
         if settings.dry_run:
             from target_workos_users.plan.plan import Plan  # noqa: PLC0415

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.errors import ErrorsFile, error_line, pattern_of
-from target_workos_users.exceptions import RecordError, TooManyFailures
+from target_workos_users.errors import ErrorsFile, error_line
+from target_workos_users.exceptions import TooManyFailures
 from target_workos_users.explain import Groups
 from target_workos_users.plan.distinct import Distinct
 from target_workos_users.plan.example import example_of
 from target_workos_users.plan.questions import ask_workos
+from target_workos_users.plan.reading import Reading
 from target_workos_users.plan.text import plan_lines
 from target_workos_users.progress.summary import Records
-from target_workos_users.records.columns import is_deleted
 from target_workos_users.records.entities import EntityRow
 from target_workos_users.records.kinds import OF_PEOPLE, Kind
-from target_workos_users.records.read import read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Mapping
 
-    from target_workos_users.checkpoint.state import State
+    from target_workos_users.exceptions import RecordError
+    from target_workos_users.plan.reading import Run
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.parse import OrganizationRef, UserRow
+    from target_workos_users.records.read import Row
     from target_workos_users.settings.settings import Settings
 
 _MOST_ROLES = 1_000
@@ -32,27 +32,15 @@ _MOST_EXAMPLES = 3
 _MOST_ASKED = 1_000
 _DOCS_KEYS = 10
 _DOCS_EXTERNAL_ID = 64
-_SECONDS_OF_SILENCE = 30
-_RECORDS_BETWEEN_LOOKS = 10_000
 
 
-class Plan:
+class Plan(Reading):
     """Takes records where the importer would, and counts what it would do.
 
     The plan is for a first import: what is in WorkOS already costs less. It needs some 30 bytes
     a user with a membership.
 
-    Args:
-        settings: Of the run.
-        progress: What is told to the user.
-        kinds: Of the streams.
-        run: Does work to its end, or raises what a signal asks for.
-
     Attributes:
-        numbers: Records read, by stream.
-        failed: Records that would fail.
-        deleted: Records that were deleted at the source, and wouldn't be sent.
-        failures: Why.
         examples: The first rows as they would be sent, in words that name nobody.
         skipped_hashes: Records that would be loaded without their password, and why.
         users: Distinct emails.
@@ -71,21 +59,16 @@ class Plan:
         remarks: Records by remark, see ``records.parse.REMARKS``.
     """
 
+    doing = "Planning"
+
     def __init__(
-        self,
-        settings: Settings,
-        progress: Progress,
-        kinds: Mapping[str, Kind],
-        run: Callable[[Callable[[], Coroutine[Any, Any, None]]], None],
+        self, settings: Settings, progress: Progress, kinds: Mapping[str, Kind], run: Run
     ) -> None:
-        self._kinds = kinds
-        self._run = run
+        super().__init__(settings, progress, kinds, run)
         self.named: dict[str, bool] = {}
         self.answers: list[str] = []
         self.entities = {kind: Distinct() for kind in Kind if kind not in OF_PEOPLE}
-        self.numbers: Counter[str] = Counter()
-        self.failed = self.deleted = 0
-        self.failures, self.skipped_hashes = Groups(), Groups()
+        self.skipped_hashes = Groups()
         self.examples: list[str] = []
         self.users, self.memberships, self.factors = Distinct(), Distinct(), Distinct()
         self.organizations = {"id": Distinct(), "name": Distinct(), "external id": Distinct()}
@@ -93,63 +76,10 @@ class Plan:
         self.with_several_roles = 0
         self.without_organization = self.beyond_docs = 0
         self.remarks: Counter[str] = Counter()
-        self._settings = settings
-        self._progress = progress
-        self._said_at = time.monotonic()
         self._told = False
         self._failed_lines = ErrorsFile(settings.plan_errors_path or "")
         if settings.plan_errors_path:
             self._failed_lines.open(0, "")
-
-    @property
-    def has_found(self) -> bool:
-        """Nothing was compared."""
-        return False
-
-    def open_stream(self, name: str, source: str) -> None:
-        """A stream's first SCHEMA message."""
-
-    def read_state(self, value: State) -> None:
-        """A STATE message of the tap; a dry run prints none."""
-
-    def add(self, name: str, content: dict[str, Any], number: int | None = None) -> None:
-        """Parse a record, and count what it asks for.
-
-        Args:
-            name: Its stream, after stream maps.
-            content: The record, after stream maps.
-            number: Counts from 1 in the tap's order, if it isn't the next one.
-        """
-        self.numbers[name] += 1
-        number = number or self.numbers[name]
-        if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
-            self._break_silence()
-        if is_deleted(content):
-            self.deleted += 1
-            return
-        try:
-            row = read_record(self._kinds[name], content, self._settings.record_rules)
-        except RecordError as error:
-            self._fail(name, number, content, error)
-            return
-        if len(self.examples) < _MOST_EXAMPLES:
-            self.examples.append(f"record {number:,} of {name}: {example_of(row)}")
-        self.remarks.update(row.remarks)
-        if isinstance(row, EntityRow):
-            self.entities[row.kind].add(row.identity)
-            if row.organization is not None:
-                self._add_organization(row.organization, made=row.kind is Kind.ORGANIZATIONS)
-            return
-        if row.skipped_hash:
-            self.skipped_hashes.add(
-                stream=name,
-                record_number=number,
-                error_type="skipped_hash",
-                message=row.skipped_hash,
-                pattern=row.skipped_hash,  # in full: its numbers are what it is about
-                retryable=False,
-            )
-        self._count(row)
 
     def finish(self, *, complete: bool) -> None:
         """Say what a real run would do.
@@ -176,16 +106,29 @@ class Plan:
         """Close the file."""
         self._failed_lines.close()
 
-    def _fail(self, name: str, number: int, content: dict[str, Any], error: RecordError) -> None:
-        self.failed += 1
-        self.failures.add(
-            stream=name,
-            record_number=number,
-            error_type=str(error.error_type),
-            message=error.message,
-            pattern=pattern_of(error),
-            retryable=error.retryable,
-        )
+    def _take(self, name: str, number: int, row: Row) -> None:
+        if len(self.examples) < _MOST_EXAMPLES:
+            self.examples.append(f"record {number:,} of {name}: {example_of(row)}")
+        self.remarks.update(row.remarks)
+        if isinstance(row, EntityRow):
+            self.entities[row.kind].add(row.identity)
+            if row.organization is not None:
+                self._add_organization(row.organization, made=row.kind is Kind.ORGANIZATIONS)
+            return
+        if row.skipped_hash:
+            self.skipped_hashes.add(
+                stream=name,
+                record_number=number,
+                error_type="skipped_hash",
+                message=row.skipped_hash,
+                pattern=row.skipped_hash,  # in full: its numbers are what it is about
+                retryable=False,
+            )
+        self._count(row)
+
+    def _note_failure(
+        self, name: str, number: int, content: dict[str, Any], error: RecordError
+    ) -> None:
         if self._settings.plan_errors_path:
             line = error_line(
                 stream=name,
@@ -242,11 +185,6 @@ class Plan:
             left_out=beside.left_out,
             dropped=beside.dropped,
         )
-
-    def _break_silence(self) -> None:
-        if time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
-            self._said_at = time.monotonic()
-            self._progress.say(f"Planning: {self.numbers.total():,} records read")
 
     def _tell(self, scope: str) -> None:
         if not self._told:
