@@ -15,7 +15,10 @@ _OWN = KNOWN_COLUMNS | {INTACT, WHERE}
 
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}")
 # What taps write beside a row: where it stood, and when. `_sdc_extra` has the row's own values.
-_OF_THE_TAP = re.compile(r"_sdc_(?:error|sequence|table_version|source_\w+|\w+_at)")
+_OF_THE_TAP = re.compile(
+    r"_sdc_(?:error|sequence|table_version|source_(?:bucket|file|line|lineno|row|sheet|table)"
+    r"|(?:extracted|received|batched|sync_started|deleted|lsn_deleted)_at)"
+)
 # Hex, Base32 and Base64 of the length of a digest or a key, in one piece or in groups.
 _OPAQUE = re.compile(
     r"(?<!\w)(?:[0-9A-Fa-f]{32,}|(?:[A-Z2-7]{4}[ -]?){4,}[A-Z2-7]*"
