@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections import Counter
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Any
-
-import msgspec
-from singer_sdk.plugin_base import JSONSchemaValidator
 
 from target_workos_users.api.connect import connect
 from target_workos_users.api.connect import destination as destination_of
@@ -23,10 +19,7 @@ from target_workos_users.loading.connection import knows
 from target_workos_users.locks import lock_output
 from target_workos_users.parallel import for_each
 from target_workos_users.run import SIGNALED, until_signal
-from target_workos_users.settings.checks import describe, with_types
-from target_workos_users.settings.environment import with_environment
-from target_workos_users.settings.schema import SETTINGS
-from target_workos_users.settings.settings import Settings
+from target_workos_users.settings.read import read_settings
 from target_workos_users.turns import Interrupted
 
 if TYPE_CHECKING:
@@ -35,32 +28,10 @@ if TYPE_CHECKING:
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger.made import MadeEntity, MadeUser
+    from target_workos_users.settings.settings import Settings
 
 _SECONDS_OF_SILENCE = 10
 _SHOWN = 20
-
-
-def settings_of(config_file: Path | None) -> Settings:
-    """The settings: the environment's over those of a config file.
-
-    Args:
-        config_file: JSON, as the target takes it.
-
-    Raises:
-        SettingsError: One is missing or wrong.
-    """
-    config: dict[str, Any] = {}
-    if config_file:
-        try:
-            config = msgspec.json.decode(config_file.read_bytes(), type=dict[str, Any])
-        except (OSError, msgspec.DecodeError) as error:
-            raise SettingsError(f"--config: {config_file} can't be read ({error}).") from None
-    config, variables = with_environment(config, os.environ)
-    config = with_types(config)
-    flaws = list(JSONSchemaValidator(SETTINGS).iter_errors(config))  # fills in defaults, too
-    if flaws:
-        raise SettingsError("\n".join(describe(flaw, variables) for flaw in flaws))
-    return Settings.from_config(config)
 
 
 class Undo:
@@ -220,7 +191,9 @@ def run_undo(
     """
     with open_for_reading(path):
         pass  # it is there, and is a ledger
-    settings, whole = settings_of(config_file), False
+    settings, whole = read_settings(config_file), False
+    if yes and not settings.writes:
+        raise SettingsError("dry_run or diff is set, so nothing is deleted. Unset it.")
 
     async def work() -> None:
         nonlocal whole

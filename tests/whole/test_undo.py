@@ -210,3 +210,11 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
     sandbox.faults = Faults()
     assert undo(folder, "--yes").returncode == 0
     assert world(sandbox) == before
+
+
+def test_a_dry_run_deletes_nothing(sandbox, folder):
+    load(folder, rows_of(3))
+    said = undo(folder, "--yes", TARGET_WORKOS_USERS_DRY_RUN="true")
+    assert said.returncode == 1
+    assert "dry_run or diff is set" in said.stderr
+    assert len(read_contents(sandbox.path).users) == 3
