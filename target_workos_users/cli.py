@@ -67,6 +67,7 @@ def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
 @click.option("--errors", type=_FILE, help="Default: as the summary says.")
 @click.option("--progress", type=_FILE, help="Default: that of all runs of the import.")
 @click.option("--state", type=_FILE, help="A stored state, to show as well.")
+@click.option("--differences", type=_FILE, help="Default: differences.jsonl beside the errors.")
 @click.option("--out", type=_FILE, help="Default: the summary's name with .html.")
 def report(
     *,
@@ -74,6 +75,7 @@ def report(
     errors: Path | None,
     progress: Path | None,
     state: Path | None,
+    differences: Path | None,
     out: Path | None,
 ) -> None:
     """Make one HTML page of an import: SUMMARY is the file that summary_path names."""
@@ -82,7 +84,7 @@ def report(
     with _said_plainly():
         summary = _summary(path)
         out = out or summary.with_suffix(".html")
-        write_report(Sources(summary, progress, errors, state), out)
+        write_report(Sources(summary, progress, errors, state, differences), out)
     click.echo(f"Report written to {out}")
 
 

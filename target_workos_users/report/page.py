@@ -16,6 +16,7 @@ from target_workos_users.exceptions import SettingsError
 from target_workos_users.explain import advice, read_listing
 from target_workos_users.files import write_output
 from target_workos_users.ledger.lookup import read_counts
+from target_workos_users.plan.difference import DIFFERENCES, read_differences
 from target_workos_users.progress.history import beside_run, progress_files
 from target_workos_users.progress.summary import read_summary
 from target_workos_users.progress.timeline import read_timeline
@@ -52,12 +53,14 @@ class Sources:
         progress: A run's progress; None: that of all runs of the import, as far as it is there.
         errors: The errors file; None: the one that the summary names, if it is there.
         state: A Singer state, or what ``meltano state get`` prints.
+        differences: What a diff found; None: a ``differences.jsonl`` beside the errors file.
     """
 
     summary: Path
     progress: Path | None = None
     errors: Path | None = None
     state: Path | None = None
+    differences: Path | None = None
 
 
 def write_report(sources: Sources, out: Path) -> None:
@@ -68,7 +71,8 @@ def write_report(sources: Sources, out: Path) -> None:
         CheckpointError: The state is damaged.
     """
     page = render(sources).encode()
-    inputs = filter(None, (sources.summary, sources.progress, sources.errors, sources.state))
+    given = (sources.progress, sources.errors, sources.state, sources.differences)
+    inputs = filter(None, (sources.summary, *given))
     write_output(out, [page], like=_BEGINNING, inputs=inputs)
 
 
@@ -84,6 +88,8 @@ def render(sources: Sources) -> str:
     errors = sources.errors or _if_there(beside_run(sources.summary, summary.errors_path))
     known = summary.ledger_path and beside_run(sources.summary, summary.ledger_path)
     ledger = _if_there(known) if known else None
+    beside = beside_run(sources.summary, summary.errors_path).with_name(DIFFERENCES)
+    differences = sources.differences or _if_there(beside)
     files = [sources.progress] if sources.progress else list(progress_files(its_own.parent))
     lines = [line for file in files for line in _lines(file, summary)]
     listing = read_listing(errors) if errors else None
@@ -104,8 +110,9 @@ def render(sources: Sources) -> str:
         largest=summary.organizations.largest[:_LARGEST],
         ledger=read_counts(ledger) if ledger else None,
         streams=_streams(sources.state) if sources.state else None,
+        differences=read_differences(differences) if differences else None,
         made=datetime.now(UTC),
-        files=[path for path in (sources.summary, errors, sources.state) if path],
+        files=[path for path in (sources.summary, errors, sources.state, differences) if path],
     )
 
 

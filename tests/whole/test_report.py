@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from itertools import groupby, pairwise
@@ -255,3 +256,30 @@ def test_whatever_is_drawn_stays_in_its_box(lines, limit):
         assert all(0 <= bar.failed <= bar.height <= HEIGHT for bar in chart.bars)
         assert all(0 <= mark <= WIDTH for mark in chart.marks)
         assert all(0 <= tick.percent <= 100 for tick in (*chart.x_ticks, *chart.y_ticks))
+
+
+def test_what_a_diff_found_is_shown_from_beside_the_errors_file(report, tmp_path):
+    lines = [
+        {"difference": "user_differs", "stream": "users", "record_number": 7, "email": EVIL}
+        | {"fields": {"first_name": {"source": "a", "workos": "b"}}},
+        {"difference": "roles_missing", "org_external_id": "acme", "role_slugs": ["admin"]},
+        {"difference": "roles_missing", "org_external_id": "acme", "role_slugs": ["admin"]},
+    ]
+    (tmp_path / "differences.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines))
+    page = report()
+    assert "2 roles_missing, 1 user_differs" in page.text
+    assert "users 7" in page.text
+    assert "first_name" in page.text
+
+
+def test_without_a_diff_nothing_is_said_of_one(report):
+    assert "Differences from WorkOS" not in report().text
+
+
+def test_a_file_that_holds_no_differences_is_named(tmp_path):
+    (tmp_path / "summary.json").write_bytes(msgspec.json.encode(summary(tmp_path)))
+    (tmp_path / "other").write_text("[]")
+    arguments = ["report", str(tmp_path / "summary.json"), "--differences", str(tmp_path / "other")]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 1
+    assert "can't be read as differences" in done.output
