@@ -5,7 +5,7 @@ import logging
 import os
 import sqlite3
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from pathlib import Path
 from random import Random
 
@@ -183,6 +183,46 @@ def test_a_source_that_changed_costs_what_changed(random):
             assert a_run(world, crash_rate=0.0).go()
             assert world.workos.calls.total() <= 4 * len(new)
             assert_all_loaded(world)
+
+
+@many
+@any_world
+def test_what_the_source_did_not_move_stays_as_others_made_it(random):
+    """Users sign up, and administrators edit, between runs that crash; in keep and in update."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = a_world(random, Path(folder))
+        mode = random.choice(["keep", "update"])
+        for stream in world.streams:
+            stream.incremental = False
+            for record in random.sample(stream.records, len(stream.records) // 4):
+                if valid(record):
+                    world.workos.sign_up(record["email"], first_name="Her own")
+        run_until_complete(world, existing_users=mode)
+        for number in range(3):
+            before = rows_by_email(world)
+            edited = {
+                email: f"Edited {number}" for email in world.workos.users if random.random() < 0.5
+            }
+            for email, name in edited.items():
+                world.workos.edit(email, first_name=name)
+            for stream in world.streams:
+                change(random, stream)
+            run_until_complete(world, existing_users=mode, on_source_change="reload")
+            now = rows_by_email(world)
+            for email, name in edited.items():
+                if mode == "keep" or now[email] == before[email]:
+                    assert world.workos.users[email]["first_name"] == name
+        if mode == "keep":
+            updates = [fields for name, fields in world.workos.sent if name == "update_user"]
+            assert not any("password" in name for fields in updates for name in fields)
+
+
+def rows_by_email(world: World) -> defaultdict[str, list[str]]:
+    rows: defaultdict[str, list[str]] = defaultdict(list)
+    for stream in world.streams:
+        for record in stream.records:
+            rows[str(record["email"])].append(json.dumps(record, sort_keys=True))
+    return rows
 
 
 @many
