@@ -12,6 +12,14 @@ from tests.stress.kill.lab import CHUNK, CONCURRENCY
 SHARES = {"first": 0, "middle": 0.5, "last": 0.97}
 
 
+def shares(*always):
+    """Where to stop: these in every run of the suite, the others with --slow."""
+    return [
+        share if share in always else pytest.param(share, marks=pytest.mark.slow)
+        for share in SHARES
+    ]
+
+
 def number(calls, step, where):
     return max(1, round(calls[step] * SHARES[where]))
 
@@ -26,7 +34,7 @@ def resume(lab):
     assert stream["records"] == len(lab.records)
 
 
-@pytest.mark.parametrize("where", SHARES)
+@pytest.mark.parametrize("where", shares("middle", "last"))
 @pytest.mark.parametrize("step", STEPS + TORN_STEPS)
 def test_a_killed_import_repeats_only_what_was_in_flight(lab, calls, step, where):
     ended = lab.run(Kill(step, number(calls, step, where), signal.SIGKILL))
@@ -60,7 +68,7 @@ def assert_stopped(ended, number_of_signal):
     assert "Traceback" not in ended.err
 
 
-@pytest.mark.parametrize("where", SHARES)
+@pytest.mark.parametrize("where", shares("middle"))
 @pytest.mark.parametrize("step", STEPS)
 def test_a_terminated_import_repeats_nothing(lab, calls, step, where):
     ended = lab.run(Kill(step, number(calls, step, where), signal.SIGTERM))
@@ -70,7 +78,7 @@ def test_a_terminated_import_repeats_nothing(lab, calls, step, where):
     assert not lab.redone()
 
 
-@pytest.mark.parametrize("where", SHARES)
+@pytest.mark.parametrize("where", shares("last"))
 @pytest.mark.parametrize("step", STEPS)
 def test_it_repeats_nothing_even_if_no_state_after_the_signal_is_stored(lab, calls, step, where):
     ended = lab.run(Kill(step, number(calls, step, where), signal.SIGINT))
