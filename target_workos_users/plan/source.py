@@ -134,18 +134,22 @@ class Source:
         fields: dict[str, Any] | None = None
         if row.kind is Kind.USERS:
             fields = {name: value for name, value in row.fields.items() if "password" not in name}
+        external_id = row.user_external_id or row.fields.get("external_id")
+        now = Person(row.key, row.email, external_id, row.user_id, fields, 0, stream, number)
         before = self.person(row.key)
-        if before is None:
-            external_id = row.user_external_id or row.fields.get("external_id")
-            person = Person(row.key, row.email, external_id, row.user_id, fields, 0, stream, number)
-        else:
-            person = before._replace(fields=_merged(before.fields, fields))
-        if before is None or person.fields != before.fields or row.totp:
+        person = now
+        if before is not None:
+            person = before._replace(
+                fields=_merged(before.fields, fields),
+                external_id=before.external_id or external_id,
+            )
+        if person != before or row.totp:
             packed = None if person.fields is None else _pack(person.fields)
             factors = int(person.factors or row.totp is not None)
             self._database.execute(
                 "INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO UPDATE "
-                "SET fields = excluded.fields, factors = excluded.factors",
+                "SET fields = excluded.fields, factors = excluded.factors, "
+                "external_id = excluded.external_id",
                 person._replace(fields=packed, factors=factors),  # type: ignore[arg-type]
             )
         if row.organization is not None:

@@ -13,6 +13,7 @@ from collections import Counter
 import pytest
 
 from tests.support.intended import ROLES, random_rows, spell
+from tests.support.kinds import STREAMS, in_order, messages_of
 from tests.support.whole_target import (
     COMMAND,
     FAST,
@@ -226,3 +227,36 @@ def test_it_stops_at_once_and_is_simply_run_again(sandbox, tmp_path, number, cod
     assert target.returncode == code
     assert b"run the diff again" in said
     assert b"Traceback" not in said, said.decode()
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_every_kind_of_record_is_compared(sandbox, tmp_path, reverse):
+    order = list(STREAMS)[:: -1 if reverse else 1]
+    messages = write_messages(tmp_path / "messages", messages_of(in_order(order)))
+    path = tmp_path / "differences.jsonl"
+    config = {**FAST, "base_url": sandbox.base_url, "api_key": sandbox.api_key}
+    config |= {"errors_path": str(tmp_path / "errors.jsonl"), "differences_path": str(path)}
+    diff = {**config, "diff": True, "diff_factors": True}
+
+    def found():
+        finished = run_target(diff, messages, tmp_path / "errors.jsonl")
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return finished, kinds(lines)
+
+    _, before = found()
+    assert before == {
+        "permission_missing": 2,
+        "role_missing": 3,
+        "organization_missing": 3,
+        "user_missing": 5,
+        "membership_missing": 6,
+        "factor_missing": 2,
+    }
+    assert run_target(config, messages, tmp_path / "errors.jsonl").exit_code == 0
+    finished, after = found()
+    assert (finished.exit_code, after) == (0, {})
+    world = read_contents(sandbox.path)
+    organization = next(each for each in world.organizations if each["external_id"] == "o1")
+    call(sandbox, "PUT", f"/organizations/{organization['id']}", {"name": "Another"})
+    call(sandbox, "PUT", "/authorization/roles/editor/permissions", {"permissions": []})
+    assert found()[1] == {"organization_differs": 1, "role_differs": 1}
