@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.kinds import STREAMS, messages_of
 from tests.support.whole_target import (
     COMMAND,
     FAST,
@@ -218,3 +219,12 @@ def test_a_dry_run_deletes_nothing(sandbox, folder):
     assert said.returncode == 1
     assert "dry_run or diff is set" in said.stderr
     assert len(read_contents(sandbox.path).users) == 3
+
+
+def test_every_kind_of_record_is_undone_but_definitions(sandbox, folder):
+    messages = write_messages(folder / "messages", messages_of(STREAMS))
+    config = json.loads((folder / "config.json").read_text())
+    assert run_target(config, messages, folder / "errors.jsonl").exit_code == 0
+    assert undo(folder, "--yes").returncode == 0
+    assert world(sandbox) == {"users": set(), "organizations": set(), "memberships": set()}
+    assert {"editor", "viewer"} <= {role["slug"] for role in read_contents(sandbox.path).roles}
