@@ -132,10 +132,12 @@ def until_signal(
         Interrupted: A signal came.
     """
     signals: list[int] = []
+    task: asyncio.Task[None] | None = None
 
     def interrupt(number: int) -> None:
         signals.append(number)
-        task.cancel()
+        if task:
+            task.cancel()
 
     for number in SIGNALS:
         loop.add_signal_handler(number, interrupt, number)  # is called once the loop runs

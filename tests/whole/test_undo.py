@@ -199,7 +199,7 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
     load(folder, rows_of(300))
     sandbox.faults = Faults(latency_ms=20)
     command = [UNDO, "undo", folder / "errors.jsonl", "--config", folder / "config.json"]
-    for _ in range(3):
+    for _ in range(2):
         process = subprocess.Popen(
             [*command, "--yes"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
         )
