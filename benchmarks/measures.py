@@ -28,13 +28,13 @@ from benchmarks.harness import (
     with_state,
     written,
 )
-from target_workos_users.checkpoint.digests import Digester, chunk_digest
 from target_workos_users.checkpoint.outputs import Outputs
 from target_workos_users.checkpoint.resume import Start
 from target_workos_users.checkpoint.state import KEY, VERSION
 from target_workos_users.errors import error_line
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.ledger import Ledger
+from target_workos_users.records.digests import Digester, chunk_digest
 from target_workos_users.records.kinds import Kind
 from target_workos_users.target import encode_state
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users.aside import Aside, Waiting
 from target_workos_users.checkpoint.chunks import Chunk, Chunker
-from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.commit import Committer
 from target_workos_users.exceptions import AccessDenied
 from target_workos_users.loading.connection import Connection
 from target_workos_users.loading.outcome import Outcome
 from target_workos_users.preparation import Preparation
+from target_workos_users.records.digests import Digester
 from target_workos_users.records.kinds import Kind
 from target_workos_users.turns import Turns
 

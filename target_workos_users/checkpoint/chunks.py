@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.checkpoint.digests import chunk_digest
 from target_workos_users.exceptions import SourceChanged
+from target_workos_users.records.digests import chunk_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,6 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from itertools import islice
 
-from target_workos_users.checkpoint.digests import chunk_digest
 from target_workos_users.checkpoint.state import (
     FAILED,
     UNCHANGED,
@@ -27,6 +26,7 @@ from target_workos_users.checkpoint.state import (
     write_entry,
 )
 from target_workos_users.checkpoint.streams import Part, StreamProgress
+from target_workos_users.records.digests import chunk_digest
 
 
 @dataclass

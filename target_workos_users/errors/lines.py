@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from target_workos_users.checkpoint.digests import Digester
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.records import numbers
 from target_workos_users.records.columns import KNOWN_COLUMNS, by_column
+from target_workos_users.records.digests import Digester
 from target_workos_users.records.kinds import OTHER_COLUMNS, Kind
 from target_workos_users.records.redaction import redact_text
 from target_workos_users.records.shown import show_record
