@@ -163,7 +163,23 @@ hidden = st.recursive(
 )
 
 
-names = st.text().filter(lambda name: name not in KNOWN_COLUMNS and not renames([name]))
+names = st.text().filter(
+    lambda name: name not in KNOWN_COLUMNS and not renames([name]) and not name.startswith("_sdc_")
+)
+
+
+@pytest.mark.parametrize(
+    ("column", "is_shown"),
+    [
+        ("_sdc_extracted_at", True),
+        ("_sdc_source_lineno", True),
+        ("_sdc_born_at", False),
+        ("_sdc_source_password", False),
+        ("_sdc_extra", False),
+    ],
+)
+def test_only_what_a_tap_says_of_a_row_is_shown_of_its_own_columns(column, is_shown):
+    assert (SECRET in str(show_record({column: SECRET}))) == is_shown
 
 
 @given(st.dictionaries(names, hidden | hidden.map(json.dumps)))
