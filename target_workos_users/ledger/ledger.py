@@ -103,7 +103,8 @@ class Ledger(LedgerFile):
             OutputError: The ledger can't be written.
         """
         self._database.write(
-            "INSERT OR IGNORE INTO people (key, email, made, settled, turn) VALUES (?, ?, ?, 0, 0)",
+            "INSERT OR REPLACE INTO people (key, email, made, settled, turn) "
+            "VALUES (?, ?, ?, 0, 0)",  # WorkOS had no such user a moment ago, whatever was known
             (self.fingerprinter.number(email), email, int(Made.ATTEMPTED)),
         )
 

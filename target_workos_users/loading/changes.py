@@ -28,7 +28,7 @@ class Changes:
     Attributes:
         write: Send them.
         swap: Send them if WorkOS has what the record gave before.
-        fill: Send them if WorkOS has nothing there.
+        fill: Send them if WorkOS has nothing there; a password, if the user never signed in.
         left: Another row's value holds.
         password_left: The password isn't sent: the user may have set one since.
     """
@@ -99,20 +99,23 @@ def _password(
     update: bool,
     passwords: UpdatePasswords,
 ) -> None:
-    """Written anew only where this import made the user, and the source's password changed."""
+    """Written anew only where this import made the user, and the source's password changed.
+
+    And where the user hasn't signed in since, who may have set another: the ledger itself may be a
+    copy that is older than the last import.
+    """
     held, own = person.held.get(PASSWORD), before.get(PASSWORD)
-    if value == held:
-        return
     may_write = update and passwords != "never"
     if may_write and passwords == "always":
-        result.write.add(PASSWORD)
-    elif own == value:
+        if value != held or not person.recent:  # once a run, if it has several rows
+            result.write.add(PASSWORD)
+    elif value in (held, own):
         return
     elif held is not None:
         if own != held:
             result.left.add(PASSWORD)
         elif may_write and person.made is Made.YES:
-            result.write.add(PASSWORD)
+            result.fill.add(PASSWORD)  # WorkOS doesn't show what it has, but who has signed in
         else:
             result.password_left = update
     elif (

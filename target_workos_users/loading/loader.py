@@ -136,6 +136,7 @@ class Loader:
             return await self._load_user(task, outcome)
         except UserGone:
             self._users.forget(task.row.email)
+            task.user_is_gone = True
             try:
                 return await self._load_user(task, outcome)
             except UserGone as error:

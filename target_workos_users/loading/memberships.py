@@ -160,7 +160,7 @@ class Memberships:
     @staticmethod
     def _known(task: Task, outcome: Outcome) -> Version | None:
         """The membership that the ledger knows; None if it has to be made, or made active."""
-        known = task.past.membership
+        known = None if task.user_is_gone else task.past.membership
         if known is None or known.organization_id != outcome.org_id:
             return None
         return None if known.inactive and task.row.status == "active" else known

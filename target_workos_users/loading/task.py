@@ -67,9 +67,14 @@ class AnyTask:
 
 @dataclass(slots=True)
 class Task(AnyTask):
-    """A row about a user."""
+    """A row about a user.
+
+    Attributes:
+        user_is_gone: WorkOS lost the user that the ledger knows, and with it the membership.
+    """
 
     row: UserRow
+    user_is_gone: bool = False
 
 
 @dataclass(slots=True)

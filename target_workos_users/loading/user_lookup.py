@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.loading.eventual import eventually
+from target_workos_users.loading.memberships import UserGone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,21 @@ class UserLookup:
             return await self._api.find_user_by_email(row.email)
         except ApiError as error:
             raise _lookup_error("email", error) from error
+
+    async def by_id(self, user_id: str) -> User:
+        """A user that was there.
+
+        Raises:
+            RecordError: ``user_update``: WorkOS doesn't tell.
+            UserGone: The user isn't in WorkOS.
+        """
+        try:
+            found = await self._api.get_user(user_id)
+        except ApiError as error:
+            raise error.as_record_error(ErrorType.USER_UPDATE) from error
+        if found is None:
+            raise UserGone(f"User not found: '{user_id}'.")
+        return found
 
     async def by_hint(self, row: UserRow) -> User | None:
         """The user with the row's email, as it was a while ago at most.

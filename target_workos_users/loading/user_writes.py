@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
+from target_workos_users.loading.memberships import UserGone, is_missing
 from target_workos_users.loading.outcome import Outcome, Tally
 from target_workos_users.loading.user_lookup import UserLookup, conflict
 
@@ -28,10 +29,16 @@ class UserWrites:
     async def update(
         self, row: UserRow, user_id: str, body: dict[str, Any], outcome: Outcome
     ) -> bool:
-        """Change fields of a user; returns whether that worked, else the outcome has the error."""
+        """Change fields of a user; returns whether that worked, else the outcome has the error.
+
+        Raises:
+            UserGone: The user isn't in WorkOS.
+        """
         try:
             await self._api.update_user(user_id, body)
         except ApiError as error:
+            if is_missing(error, user_id):
+                raise UserGone(str(error)) from error
             outcome.errors.append(await self._error(row, user_id, error))
             return False
         outcome.tallies.append(Tally.USERS_UPDATED)

@@ -255,11 +255,12 @@ class Users:
         first = not (person.settled and (person.held or person.seen))
         slots = set(todo.write)
         if todo.needs_look:
-            user = await self._lookup.by_email(row)
-            if user is not None:
-                theirs = self._ledger.fingerprinter.prints(fields_of(user))
-                slots |= todo.to_send(theirs, before, signed_in=bool(user.get("last_sign_in_at")))
-                todo.password_left |= PASSWORD in todo.fill - slots
+            user = await self._lookup.by_id(person.user_id or "")
+            theirs = self._ledger.fingerprinter.prints(fields_of(user))
+            slots |= todo.to_send(theirs, before, signed_in=bool(user.get("last_sign_in_at")))
+            if PASSWORD in todo.fill - slots:
+                todo.password_left = True
+                person.held.pop(PASSWORD, None)  # it may be the user's own now
         if todo.left:
             outcome.tallies.append(Tally.CONFLICTS)
             outcome.remarks += (f"conflicting {column_of(slot)}" for slot in todo.left)

@@ -109,8 +109,8 @@ class LoadingSettings:
         allowed_values=["changed", "always", "never"],
         title="Update passwords",
         description="With existing_users update: write a password or hash anew only where the "
-        "ledger knows that the source's changed since this import made the user (changed), in each "
-        "record that is loaded (always), or not at all (never).",
+        "ledger knows that the source's changed since this import made the user, who hasn't signed "
+        "in (changed), in each record that is loaded (always), or not at all (never).",
     )
     unknown_roles: Literal["fail", "ignore"] = setting(
         th.StringType,

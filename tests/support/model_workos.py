@@ -81,6 +81,10 @@ class ModelWorkOS:
         self.memberships = {k: m for k, m in self.memberships.items() if k[0] != user_id}
         self.step()
 
+    async def get_user(self, user_id: str) -> dict[str, Any] | None:
+        self._begin("get_user", {})
+        return next((self._shown(u) for u in self.users.values() if u["id"] == user_id), None)
+
     async def find_user_by_email(self, email: str) -> dict[str, Any] | None:
         self._begin("find_user_by_email", {})
         return self._shown(self.users[email]) if email in self.users else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import sqlite3
 from random import Random
 
 import pytest
@@ -220,6 +222,17 @@ def test_10_killed_between_a_create_and_its_event_the_password_is_right_or_repor
     assert password == "P" or left
 
 
+def test_killed_between_a_create_and_its_event_a_user_whose_create_failed_before_is_ours(world):
+    source(world, person(external_id="7"))
+    world.workos.sign_up("b@x.example", external_id="7")
+    run(world)
+    assert len(world.errors) == 1
+    world.workos.edit("b@x.example", external_id="8")
+    run(world, crash=lambda: "a@x.example" in world.workos.users and after(0)())
+    run(world, existing_users="fail")
+    assert world.errors == []
+
+
 @pytest.mark.parametrize("fails", [False, True])
 def test_11_a_then_b_then_a_again(world, fails):
     a = at(first_name="A", role_slugs="admin")
@@ -304,8 +317,49 @@ def test_a_changed_password_is_written_for_its_user_only(world):
     rows[17]["password"] = "another"
     source(world, *rows)
     calls = run(world, size=10, existing_users="update")
-    assert calls == {"update_user": 1}
+    assert calls == {"get_user": 1, "update_user": 1}
     assert sent(world, "update_user") == [{"password": "another"}]
+
+
+def test_an_older_copy_of_the_ledger_writes_no_password_over_the_users_own(world):
+    """It believes that the source changed since, which it did before she set her own."""
+    source(world, person(password="P"), person("b@x.example"))
+    run(world, existing_users="update")
+    with contextlib.closing(sqlite3.connect(world.ledger_path)) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    older = world.ledger_path.read_bytes()
+    source(world, person(password="P2"), person("b@x.example"))
+    run(world, existing_users="update")
+    assert world.workos.users["a@x.example"]["password"] == "P2"
+    world.workos.edit("a@x.example", password="hers", last_sign_in_at="2026-11-01T00:00:00Z")
+    world.ledger_path.write_bytes(older)
+    source(world, person(password="P2"), person("b@x.example", first_name="B"))
+    run(world, existing_users="update")
+    assert world.workos.users["a@x.example"]["password"] == "hers"
+    assert world.run.progress.counting.summary.users.passwords_left == 1
+
+
+def test_a_password_that_a_user_may_have_set_stays_however_often_the_sources_changes(world):
+    source(world, person(password="P"))
+    run(world, existing_users="update")
+    world.workos.edit("a@x.example", password="hers", last_sign_in_at="2026-11-01T00:00:00Z")
+    for password in ("P2", "P3", "P"):
+        source(world, person(password=password))
+        run(world, existing_users="update")
+        assert passwords(world) == []
+        assert world.run.progress.counting.summary.users.passwords_left == 1
+
+
+def test_always_writes_the_password_of_every_record_that_is_loaded_once_a_run(world):
+    rows = [at(organization="o1", password="P"), at(organization="o2", password="P")]
+    source(world, *rows)
+    run(world, existing_users="update", update_passwords="always")
+    assert sent(world, "update_user") == []
+    world.workos.edit("a@x.example", password="hers")
+    source(world, *(row | {"first_name": "New"} for row in rows))
+    run(world, existing_users="update", update_passwords="always")
+    assert world.workos.users["a@x.example"]["password"] == "P"
+    assert len(passwords(world)) == 1
 
 
 @pytest.mark.parametrize(("setting", "sent_on"), [("changed", []), ("never", [])])
@@ -377,6 +431,34 @@ def test_of_records_that_name_nobody_one_that_comes_again_settles_its_own_line_o
         run(world, size=10)
         assert len(world.errors) == 3
         assert len({line["fingerprint"] for line in world.errors}) == 3
+
+
+# Deleted in WorkOS, between two runs
+
+
+@pytest.mark.parametrize("change", [{"first_name": "New"}, {"last_name": "New"}])
+def test_a_changed_record_makes_again_the_user_that_was_deleted(world, change):
+    """By a write that finds nobody, and by the look before one."""
+    source(world, at(first_name="A", password="P"), person("b@x.example"))
+    run(world, existing_users="update")
+    world.workos.users.pop("a@x.example")
+    world.workos.memberships.clear()
+    source(world, at(**{"first_name": "A", "password": "P", **change}), person("b@x.example"))
+    run(world, existing_users="update")
+    assert world.workos.users["a@x.example"].items() >= {"password": "P", **change}.items()
+    assert len(world.workos.memberships) == 1
+    assert world.errors == []
+
+
+def test_a_changed_record_of_a_user_who_was_deleted_and_signed_up_again_joins_her(world):
+    source(world, at(first_name="A", password="P"))
+    run(world, existing_users="update")
+    world.workos.memberships.clear()
+    hers = world.workos.sign_up("a@x.example", password="hers")
+    source(world, at(first_name="New", password="P"))
+    run(world, existing_users="update")
+    assert list(world.workos.memberships) == [(hers["id"], "org_o1")]
+    assert world.workos.users["a@x.example"]["password"] == "hers"
 
 
 # Rows of one email

@@ -94,7 +94,7 @@ async def test_what_a_later_row_fills_costs_one_look_and_one_write(workos, mode)
     )
     assert outcome.result is Result.UPDATED
     assert outcome.tallies == [Tally.CONFLICTS, Tally.USERS_UPDATED]
-    assert workos.requests() == {"GET /users": 1, "PUT /users/{id}": 1}
+    assert workos.requests() == {"GET /users/{id}": 1, "PUT /users/{id}": 1}
     (user,) = workos.world.users
     assert (user["first_name"], user["external_id"]) == ("Ann", "7")
     assert (user["metadata"], user["email_verified"]) == ({"plan": "pro"}, True)
@@ -452,13 +452,20 @@ async def test_a_user_that_is_deleted_again_and_again_is_an_error_worth_another_
 # Passwords
 
 
-async def test_a_changed_hash_is_written_for_a_user_that_this_import_made(workos):
+@pytest.mark.parametrize("signed_in", [False, True])
+async def test_a_changed_hash_is_written_for_a_user_of_this_import_who_has_not_signed_in(
+    workos, signed_in
+):
     run = workos.run("update")
-    await run.load(row(**hashed()))
+    made = await run.load(row(**hashed()))
+    if signed_in:
+        workos.sandbox.edit_user(made.user_id, last_sign_in_at="2026-11-01T00:00:00Z")
     workos.requests()
-    await workos.run("update", after=run).load(row(**hashed(ANOTHER)))
-    assert workos.requests() == {"PUT /users/{id}": 1}
-    assert workos.world.users[0]["password_hash"] == ANOTHER
+    outcome = await workos.run("update", after=run).load(row(**hashed(ANOTHER)))
+    written = {} if signed_in else {"PUT /users/{id}": 1}
+    assert workos.requests() == {"GET /users/{id}": 1, **written}
+    assert workos.world.users[0]["password_hash"] == (BCRYPT if signed_in else ANOTHER)
+    assert (Tally.PASSWORDS_LEFT in outcome.tallies) is signed_in
 
 
 @pytest.mark.parametrize(
@@ -488,9 +495,7 @@ async def test_a_later_rows_hash_comes_to_a_user_of_an_email_who_has_not_signed_
     run = workos.run()
     made = await run.load(row(organization=ACME))
     if signed_in:
-        user = {**(await workos.api.get_user(made.user_id)), "last_sign_in_at": "2026-11-01"}
-        shown = json.dumps({"data": [user], "list_metadata": {}})
-        workos.sandbox.faults = failing(USERS, 200, shown, "GET")
+        workos.sandbox.edit_user(made.user_id, last_sign_in_at="2026-11-01T00:00:00Z")
     outcome = await run.load(row(organization=GLOBEX, **hashed()))
     assert (workos.world.users[0]["password_hash"] is None) is signed_in
     assert (Tally.PASSWORDS_LEFT in outcome.tallies) is signed_in
