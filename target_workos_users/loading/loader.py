@@ -159,7 +159,7 @@ class Loader:
                     task.row.organization,
                     user,
                     outcome,
-                    look_first=task.is_forgotten or self._users.latest.mostly_existed,
+                    look_first=task.is_probably_there or self._users.latest.mostly_existed,
                 )
             except RecordError as error:
                 outcome.errors.append(error)

@@ -71,10 +71,17 @@ class Task(AnyTask):
 
     Attributes:
         user_is_gone: WorkOS lost the user that the ledger knows, and with it the membership.
+        was_reset: The user was known before a reset, and is still there; so may the membership be.
     """
 
     row: UserRow
     user_is_gone: bool = False
+    was_reset: bool = False
+
+    @property
+    def is_probably_there(self) -> bool:
+        """Whether to look before anything is created."""
+        return self.is_forgotten or self.was_reset
 
 
 @dataclass(slots=True)

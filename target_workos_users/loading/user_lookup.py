@@ -166,6 +166,22 @@ def conflict(row: UserRow, user_id: str | None, holder: User) -> str:
     )
 
 
+def user_exists(row: UserRow, user_id: str) -> RecordError:
+    """That the row's user exists, and mustn't.
+
+    Args:
+        row: The row.
+        user_id: Of the user.
+    """
+    return RecordError.worded(
+        ErrorType.USER_CREATE,
+        'a user with the email {} exists already, and existing_users is "fail": set it to "keep" '
+        'or "update" to complete such users',
+        row.email,
+        user_id=user_id,
+    )
+
+
 def _external_id_is_free(error: ApiError) -> bool:
     """Whether WorkOS's answer is sure of it: it names the email only."""
     codes = {str(item.get("code")) for item in error.errors if isinstance(item, dict)}

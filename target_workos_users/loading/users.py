@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from target_workos_users.exceptions import ApiError, ErrorType, RecordError
+from target_workos_users.exceptions import ApiError, ErrorType
 from target_workos_users.ledger import Made, Person
 from target_workos_users.ledger.prints import PASSWORD, TOTP, column_of, pick
 from target_workos_users.loading.changes import (
@@ -20,7 +20,7 @@ from target_workos_users.loading.eventual import LOOKUP_DELAYS
 from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
-from target_workos_users.loading.user_lookup import EXISTS, User, UserLookup
+from target_workos_users.loading.user_lookup import EXISTS, User, UserLookup, user_exists
 from target_workos_users.loading.user_writes import UserWrites
 
 if TYPE_CHECKING:
@@ -93,11 +93,11 @@ class Users:
         if person is not None:
             task.look(self._ledger)
         if person is not None and person.user_id is not None and not person.current:
-            person = await self._verify(task.row, person)
+            person = await self._verify(task, person)
         if person is None or person.user_id is None or person.is_named_only:
             return await self._create_or_find(task, person, outcome)
         if self._existing_users == "fail" and person.made is Made.NO:
-            raise _refused(task.row, person.user_id)
+            raise user_exists(task.row, person.user_id)
         return await self._complete(task, person, outcome)
 
     async def find(self, task: Task) -> LoadedUser:
@@ -165,7 +165,7 @@ class Users:
         found = None
         if attempted or named:  # it may be younger than what the hints know
             found = await self._lookup.by_email(row)
-        elif task.is_forgotten or self.latest.mostly_existed:
+        elif task.is_probably_there or self.latest.mostly_existed:
             found = await self._lookup.by_hint(row)
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
@@ -202,7 +202,7 @@ class Users:
         row = task.row
         if self._existing_users == "fail" and made is Made.NO:
             self.forget(row.email)
-            raise _refused(row, found["id"])
+            raise user_exists(row, found["id"])
         differing = differences(found, row.fields)
         update = self._updates(task)
         body = dict(differing) if update else {}
@@ -229,14 +229,16 @@ class Users:
         result = Result.UPDATED if sent else Result.CREATED if created else Result.EXISTING
         return LoadedUser(person, result, known=is_known)
 
-    async def _verify(self, row: UserRow, person: Person) -> Person | None:
+    async def _verify(self, task: Task, person: Person) -> Person | None:
         """Look whether a user that was known before a reset is still there."""
-        found = await self._lookup.by_hint(row)
+        found = await self._lookup.by_hint(task.row)
+        self.latest.add(existed=found is not None)
         if found is None:
-            self.forget(row.email)
+            self.forget(task.row.email)
             return None
+        task.was_reset = True
         if found["id"] != person.user_id:
-            person = Person(row.email, found["id"], settled=True)
+            person = Person(task.row.email, found["id"], settled=True)
         person.current = True
         self._ledger.keep(person)
         return person
@@ -288,13 +290,3 @@ class Users:
     def _leave_password(outcome: Outcome) -> None:
         outcome.tallies.append(Tally.PASSWORDS_LEFT)
         outcome.remarks.append("password_left")
-
-
-def _refused(row: UserRow, user_id: str) -> RecordError:
-    return RecordError.worded(
-        ErrorType.USER_CREATE,
-        'a user with the email {} exists already, and existing_users is "fail": set it to "keep" '
-        'or "update" to complete such users',
-        row.email,
-        user_id=user_id,
-    )
