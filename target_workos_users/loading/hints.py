@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.api.transport import Stopped
@@ -14,8 +15,6 @@ from target_workos_users.loading.lru import LruDict
 from target_workos_users.loading.pages import GrowingAllowance, read_members, read_users
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
     from target_workos_users.api.workos import WorkOS
 
 _BELIEVED_FOR = 600.0  # seconds
@@ -26,6 +25,7 @@ _ORGANIZATIONS = 10_000
 
 Entity = dict[str, Any]
 Ask = Callable[[], Awaitable[Entity | None]]
+Read = Callable[[GrowingAllowance], Awaitable[None]]
 
 
 class Hints:
@@ -62,7 +62,7 @@ class Hints:
             return found is not None or self._index.has_all_users, found
 
         if self._users.questions == _LEAST_USERS:
-            self._list(self._users, read_users(self._api, self._index, self._users))
+            self._list(self._users, partial(read_users, self._api, self._index))
         return await self._answer(self._users, look, ask)
 
     async def member(self, user_id: str, organization_id: str, ask: Ask) -> Entity | None:
@@ -82,7 +82,7 @@ class Hints:
         if allowance is None:
             allowance = self._members[organization_id] = GrowingAllowance(ahead=1)
         if allowance.questions == _LEAST_MEMBERS:
-            reading = read_members(self._api, self._index, organization_id, allowance)
+            reading = partial(read_members, self._api, self._index, organization_id)
             self._list(allowance, reading)
         return await self._answer(allowance, look, ask)
 
@@ -117,14 +117,14 @@ class Hints:
             known, found = look()
             return found if known else await ask()
 
-    def _list(self, allowance: GrowingAllowance, reading: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(self._read(allowance, reading))
+    def _list(self, allowance: GrowingAllowance, read: Read) -> None:
+        task = asyncio.create_task(self._read(allowance, read))
         self._lists.add(task)
         task.add_done_callback(self._lists.discard)
 
-    async def _read(self, allowance: GrowingAllowance, reading: Coroutine[Any, Any, None]) -> None:
+    async def _read(self, allowance: GrowingAllowance, read: Read) -> None:
         try:
             with suppress(TargetError, Stopped):  # whoever asks meets the same, and tells
-                await reading
+                await read(allowance)
         finally:
             allowance.is_used = False

@@ -23,6 +23,7 @@ class ModelWorkOS:
         factors: Secrets of the TOTP factors, by user id.
         roles: Slugs of the environment's roles.
         calls: How often each method was called.
+        asked: Emails of users that a call was about.
         refuses: Emails whose memberships are refused.
     """
 
@@ -34,6 +35,7 @@ class ModelWorkOS:
         self.organizations: dict[str, dict[str, Any]] = {}
         self.roles = ["member", "admin", "viewer"]
         self.calls: Counter[str] = Counter()
+        self.asked: set[str] = set()
         self.sent: list[tuple[str, dict[str, Any]]] = []
         self.refuses: set[str] = set()
         self._ids = count(1)
@@ -53,7 +55,7 @@ class ModelWorkOS:
     # What the loader asks
 
     async def create_user(self, fields: dict[str, Any]) -> dict[str, Any]:
-        self._begin("create_user", fields)
+        self._begin("create_user", fields, fields["email"])
         email = fields["email"]
         if email in self.users:
             raise ApiError(Reason.EMAIL_EXISTS, "exists", 400)
@@ -68,7 +70,7 @@ class ModelWorkOS:
         return self._shown(user)
 
     async def update_user(self, user_id: str, fields: dict[str, Any]) -> dict[str, Any]:
-        self._begin("update_user", fields)
+        self._begin("update_user", fields, user_id)
         user = self._user(user_id)
         metadata = user["metadata"] | fields.get("metadata", {})
         user |= {**fields, "metadata": metadata}
@@ -82,11 +84,11 @@ class ModelWorkOS:
         self.step()
 
     async def get_user(self, user_id: str) -> dict[str, Any] | None:
-        self._begin("get_user", {})
+        self._begin("get_user", {}, user_id)
         return next((self._shown(u) for u in self.users.values() if u["id"] == user_id), None)
 
     async def find_user_by_email(self, email: str) -> dict[str, Any] | None:
-        self._begin("find_user_by_email", {})
+        self._begin("find_user_by_email", {}, email)
         return self._shown(self.users[email]) if email in self.users else None
 
     async def find_user_by_external_id(self, external_id: str) -> dict[str, Any] | None:
@@ -118,7 +120,7 @@ class ModelWorkOS:
     async def create_membership(
         self, *, user_id: str, organization_id: str, role_slugs: list[str]
     ) -> dict[str, Any]:
-        self._begin("create_membership", {"role_slugs": list(role_slugs)})
+        self._begin("create_membership", {"role_slugs": list(role_slugs)}, user_id)
         user = self._user(user_id)
         if user["email"] in self.refuses:
             raise ApiError(Reason.REFUSED, "not allowed", 403)
@@ -138,7 +140,7 @@ class ModelWorkOS:
     async def list_memberships(
         self, *, user_id: str, organization_id: str | None = None
     ) -> list[dict[str, Any]]:
-        self._begin("list_memberships", {})
+        self._begin("list_memberships", {}, user_id)
         return [
             self._with_roles(membership)
             for key, membership in self.memberships.items()
@@ -159,22 +161,24 @@ class ModelWorkOS:
         return [{"slug": slug} for slug in self.roles]
 
     async def list_auth_factors(self, user_id: str) -> list[dict[str, Any]]:
-        self._begin("list_auth_factors", {})
+        self._begin("list_auth_factors", {}, user_id)
         return [factor | {"type": "totp"} for factor in self.factors[user_id]]
 
     async def enroll_totp(
         self, user_id: str, *, secret: str, issuer: str | None, user: str | None
     ) -> dict[str, Any]:
-        self._begin("enroll_totp", {"issuer": issuer, "user": user})
+        self._begin("enroll_totp", {"issuer": issuer, "user": user}, user_id)
         factor = {"id": f"auth_factor_{next(self._ids)}", "secret": secret}
         self.factors[user_id].append(factor)
         self.step()
         return factor
 
-    def _begin(self, name: str, fields: dict[str, Any]) -> None:
+    def _begin(self, name: str, fields: dict[str, Any], user: str | None = None) -> None:
+        """A call comes; about a user, by email or id."""
         self.step()
         self.calls[name] += 1
         self.sent.append((name, fields))
+        self.asked |= {email for email, each in self.users.items() if user in {email, each["id"]}}
 
     def _user(self, user_id: str) -> dict[str, Any]:
         for user in self.users.values():

@@ -217,6 +217,79 @@ def test_what_the_source_did_not_move_stays_as_others_made_it(random):
             assert not any("password" in name for fields in updates for name in fields)
 
 
+@many
+@any_world
+def test_nothing_is_asked_of_a_user_whose_rows_are_loaded_and_unchanged(random):
+    """Wherever the rows stand now, whatever crashes come, and while others fail in every run."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = a_world(random, Path(folder))
+        mode = random.choice(["keep", "update"])
+        for stream in world.streams:
+            stream.incremental = False
+            world.workos.refuses |= {
+                str(r["email"]) for r in stream.records if random.random() < 0.1
+            }
+        run_until_complete(world, existing_users=mode)
+        for _ in range(3):
+            before = rows_by_email(world)
+            for stream in world.streams:
+                change(random, stream)
+                if random.random() < 0.3:
+                    random.shuffle(stream.records)
+            world.workos.asked.clear()
+            run_until_complete(world, existing_users=mode, on_source_change="reload")
+            loaded = {
+                email
+                for email, rows in rows_by_email(world).items()
+                if set(rows) <= set(before[email]) and email not in world.workos.refuses
+            }
+            assert not world.workos.asked & loaded
+
+
+@many
+@any_world
+def test_a_password_that_she_may_have_set_is_never_written_over(random):
+    """Hers, if she signed up by herself, or has signed in since; whatever is changed or lost."""
+    with tempfile.TemporaryDirectory() as folder:
+        world = a_world(random, Path(folder))
+        config = {
+            "existing_users": random.choice(["keep", "update"]),
+            "update_passwords": random.choice(["changed", "never"]),
+            "on_source_change": "reload",
+        }
+        for stream in world.streams:
+            stream.incremental = False
+        for record in all_valid(world):
+            record["password"] = "first"
+            if random.random() < 0.2:
+                world.workos.sign_up(record["email"], password="hers")
+        for number in range(4):
+            hers = {e for e, user in world.workos.users.items() if user.get("password") == "hers"}
+            run_until_complete(world, **config)
+            assert all(world.workos.users[email]["password"] == "hers" for email in hers)
+            for email in random.sample(sorted(world.workos.users), len(world.workos.users) // 2):
+                world.workos.edit(email, password="hers", last_sign_in_at="2026-01-01T00:00:00Z")
+            for stream in world.streams:
+                change(random, stream)
+            for record in all_valid(world):
+                if random.random() < 0.3:
+                    record["password"] = f"changed {number}"
+            lose(random, world)
+
+
+def all_valid(world: World) -> list[dict[str, object]]:
+    return [record for stream in world.streams for record in stream.records if valid(record)]
+
+
+def lose(random: Random, world: World) -> None:
+    """At times the ledger is gone, or the state is, or it is set back."""
+    match random.randrange(4):
+        case 0:
+            world.ledger_path.unlink(missing_ok=True)
+        case 1:
+            world.stored = random.choice([None, *world.printed])
+
+
 def rows_by_email(world: World) -> defaultdict[str, list[str]]:
     rows: defaultdict[str, list[str]] = defaultdict(list)
     for stream in world.streams:
