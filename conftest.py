@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import Counter, defaultdict
 from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Tests start hundreds of processes: none of them should compile again what it imports.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no fault of the code.
 settings.register_profile(
