@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 BIN = Path(sys.executable).parent
 API_KEY = "sk_test_sandbox"
@@ -64,7 +64,13 @@ def messages(users: int, organizations: int = 100, *, start: int = 0) -> Iterato
     yield b'{"type":"STATE","value":{"bookmarks":{"users":{}}}}\n'
 
 
-def run_target(lines: Iterable[bytes], folder: Path, **config: Any) -> Measured:
+def run_target(
+    lines: Iterable[bytes],
+    folder: Path,
+    *,
+    command: Sequence[str | Path] = (BIN / "target-workos-users",),
+    **config: Any,
+) -> Measured:
     """Run the target behind a pipe that these lines come through.
 
     Raises:
@@ -77,7 +83,7 @@ def run_target(lines: Iterable[bytes], folder: Path, **config: Any) -> Measured:
     started = time.monotonic()
     with output.open("wb") as stdout, (folder / "log").open("wb") as stderr:
         process = subprocess.Popen(
-            [BIN / "target-workos-users", "--config", path],
+            [*command, "--config", path],
             stdin=subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,

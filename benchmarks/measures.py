@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from benchmarks.harness import (
     API_KEY,
+    BIN,
     Measured,
     folder,
     median,
@@ -175,20 +176,19 @@ def memory() -> dict[str, Any]:
 
 
 def ledger(users: int = 10_000) -> dict[str, Any]:
-    """The ceiling with the ledger and without it, by turns."""
+    """The ceiling with the ledger, and with one that keeps nothing, by turns."""
+    forgetful = (sys.executable, "-m", "benchmarks.forgetful")
     cpu, memory, disk = [], [], []
     for _ in range(3):
-        runs = {}
-        for ledger_path in ("none", "kept.ledger"):
+        runs = []
+        for command in (forgetful, (BIN / "target-workos-users",)):
             with stub() as url, folder() as path:
                 source = written(path, messages(users))
-                where = ledger_path if ledger_path == "none" else str(path / ledger_path)
-                settings = {"base_url": url, "ledger_path": where, **FAST}
-                startup = run_target([], path, **settings)
-                run = run_target(read_back(source), path, **settings)
-                runs[ledger_path] = run.cpu - startup.cpu, run.rss_mb
-                size = sum(file.stat().st_size for file in path.glob("kept.ledger*"))
-        (without, rss_without), (with_it, rss_with) = runs.values()
+                startup = _startup(url)
+                run = run_target(read_back(source), path, command=command, base_url=url, **FAST)
+                runs.append((run.cpu - startup.cpu, run.rss_mb))
+                size = sum(file.stat().st_size for file in path.glob("*.ledger*"))
+        (without, rss_without), (with_it, rss_with) = runs
         cpu.append(with_it / without)
         memory.append(rss_with - rss_without)
         disk.append(size / users)

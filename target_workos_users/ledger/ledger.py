@@ -9,6 +9,7 @@ docs/state.md describes what it is used for, :mod:`.memory` what a row says.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from target_workos_users.ledger.memory import (
@@ -31,6 +32,8 @@ from target_workos_users.records.redaction import redact_text
 if TYPE_CHECKING:
     from target_workos_users.ledger.database import Database
 
+_LATEST_KEYS = 1_000  # a row asks for its user's several times
+
 
 class Ledger(LedgerFile):
     """Remembers people and records.
@@ -42,6 +45,7 @@ class Ledger(LedgerFile):
     def __init__(self, database: Database) -> None:
         super().__init__(database)
         self.fingerprinter = Fingerprinter(self._meta("key"))
+        self._key_of = lru_cache(_LATEST_KEYS)(self.fingerprinter.number)  # of an email
         self._names = Names(database)
         self._run = NOT_BEGUN
 
@@ -89,7 +93,7 @@ class Ledger(LedgerFile):
         rows = self._database.query(
             "SELECT email, user_id, external_id, made, settled, turn, held, seen FROM people "
             "WHERE key = ?",
-            (self.fingerprinter.number(email),),
+            (self._key_of(email),),
         )
         if not rows or rows[0][0] != email:
             return None
@@ -105,7 +109,7 @@ class Ledger(LedgerFile):
         self._database.write(
             "INSERT OR REPLACE INTO people (key, email, made, settled, turn) "
             "VALUES (?, ?, ?, 0, 0)",  # WorkOS had no such user a moment ago, whatever was known
-            (self.fingerprinter.number(email), email, int(Made.ATTEMPTED)),
+            (self._key_of(email), email, int(Made.ATTEMPTED)),
         )
 
     def keep(self, person: Person) -> None:
@@ -117,7 +121,7 @@ class Ledger(LedgerFile):
         self._database.write(
             "INSERT OR REPLACE INTO people VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                self.fingerprinter.number(person.email),
+                self._key_of(person.email),
                 person.email,
                 person.user_id,
                 person.external_id and redact_text(person.external_id),
@@ -127,6 +131,17 @@ class Ledger(LedgerFile):
                 pack(person.held) or None,
                 pack(person.seen) or None,
             ),
+        )
+
+    def settle_person(self, person: Person) -> None:
+        """A record that the user was made for has come to its end; the rest is kept already.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        person.settled = True
+        self._database.write(
+            "UPDATE people SET settled = 1 WHERE key = ?", (self._key_of(person.email),)
         )
 
     # Records
@@ -197,7 +212,7 @@ class Ledger(LedgerFile):
                 self._names.stream(self._run.lineage, stream),
                 chunk,
                 version.number,
-                email and self.fingerprinter.number(email),
+                email and self._key_of(email),
                 self._run.next_turn(),
                 int(version.done),
                 self._names.organization(version.organization_id),

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import struct
 from collections import defaultdict
+from functools import lru_cache
 from hashlib import blake2b
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ def _by_slot(fields: Mapping[str, Any]) -> Iterator[tuple[int, str, Any]]:
             yield slot, name, value
 
 
+@lru_cache(1_000)
 def _slot_of_metadata(key: str) -> int:
     digest = blake2b(key.encode("utf-8", "backslashreplace"), digest_size=2).digest()
     return _FIRST_OF_METADATA + int.from_bytes(digest) % (_LAST_OF_METADATA - _FIRST_OF_METADATA)
@@ -103,7 +106,7 @@ def _slot_of_metadata(key: str) -> int:
 
 def pack(prints: Prints) -> bytes:
     """As the ledger keeps them, 6 bytes each."""
-    return b"".join(struct.pack("<HI", slot, value) for slot, value in prints.items())
+    return struct.pack("<" + "HI" * len(prints), *chain.from_iterable(prints.items()))
 
 
 def unpack(content: bytes | None) -> Prints:

@@ -167,8 +167,7 @@ class Loader:
                     return None
         await self._enroll(task, user, outcome)
         if is_user and not user.person.settled:
-            user.person.settled = True
-            self._users.keep(user)
+            self._users.settle(user)
         return membership
 
     async def _take_back(

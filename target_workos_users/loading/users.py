@@ -124,6 +124,11 @@ class Users:
         if user.known:
             self._ledger.keep(user.person)
 
+    def settle(self, user: LoadedUser) -> None:
+        """A row that the user was made for has come to its end."""
+        if user.known:
+            self._ledger.settle_person(user.person)
+
     def forget(self, email: str) -> None:
         """The user was deleted in WorkOS; a further row creates it again."""
         self._ledger.keep(Person(email))
