@@ -161,10 +161,11 @@ def undo(
 
     Settings come from where the target takes them: the environment, and --config.
     """
-    from target_workos_users.undo import run_undo  # noqa: PLC0415
+    from target_workos_users.undo import Undo  # noqa: PLC0415
 
     with _said_plainly():
-        context.exit(run_undo(_ledger(ledger), config, yes=yes, also_active=also_active, say=_say))
+        run = Undo(_ledger(ledger), config, also_active=also_active, say=_say)
+        context.exit(run.delete() if yes else run.plan())
 
 
 def _say(line: str) -> None:

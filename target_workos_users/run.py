@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from logging import Logger
 
-    from target_workos_users.progress.progress import Progress
-    from target_workos_users.settings.settings import Settings
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNALED = 128  # and the signal's number: exit code, as shells have it
@@ -26,9 +24,6 @@ _PACKAGE = Path(__file__).parent.parent
 
 class Runnable(Protocol):
     """What a run is made of: the target."""
-
-    settings: Settings
-    progress: Progress
 
     @property
     def logger(self) -> Logger:
@@ -50,6 +45,9 @@ class Runnable(Protocol):
 
     def close(self) -> None:
         """Close all that is open."""
+
+    def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
+        """Say how the run went, when all is closed."""
 
 
 class _End(NamedTuple):
@@ -82,8 +80,8 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
     finally:
         target.close()
         _ignore_signals()  # all is done, and the closed loop has let go of its handlers
-        if target.has_begun and target.settings.writes:
-            target.progress.summary(end.reason, end.code, end.error)
+        if target.has_begun:
+            target.sum_up(end.reason, end.code, end.error)
     return end.code
 
 

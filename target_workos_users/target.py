@@ -130,6 +130,16 @@ class TargetWorkosUsers(CommandLineTarget):
         self._loop.close()
         self.progress.end()
 
+    def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
+        """The closing summary.
+
+        Args:
+            reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
+        """
+        (self._plan or self.progress).sum_up(reason, exit_code, error)
+
     def _open(self) -> Importer | Reading:
         """What takes the records, opened when it is first needed."""
         if opened := self._importer or self._plan:

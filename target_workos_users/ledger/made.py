@@ -67,6 +67,11 @@ class MadeByImport:
         self._database.write("INSERT OR REPLACE INTO meta SELECT 'undone', max(id) FROM runs", ())
         self._database.commit()
 
+    def count_users(self) -> int:
+        """How many :meth:`users` there are."""
+        query = "SELECT count(*) FROM people WHERE made = ? AND user_id IS NOT NULL"
+        return int(self._database.query(query, (int(Made.YES),))[0][0])
+
     def users(self) -> Iterator[MadeUser]:
         """Users that it made; deleting rows meanwhile is fine."""
         last = -(1 << 63)
@@ -78,23 +83,23 @@ class MadeByImport:
             last = rows[-1][0]
             yield from (MadeUser(*row) for row in rows)
 
-    def memberships(self) -> Iterator[MadeEntity]:
+    def memberships(self) -> list[MadeEntity]:
         """Memberships that it made for users that were there; those of its users go with them."""
         rows = self._database.query(
             "SELECT DISTINCT membership, email FROM records r JOIN people p ON p.key = r.person "
             "WHERE r.made AND membership IS NOT NULL AND p.made <> ?",
             (int(Made.YES),),
         )
-        yield from (MadeEntity(*row) for row in rows)
+        return [MadeEntity(*row) for row in rows]
 
-    def organizations(self) -> Iterator[MadeEntity]:
+    def organizations(self) -> list[MadeEntity]:
         """Organizations that it made."""
         rows = self._database.query(
             "SELECT workos_id, external_id FROM organizations "
             "WHERE made = ? AND workos_id IS NOT NULL",
             (int(Made.YES),),
         )
-        yield from (MadeEntity(*row) for row in rows)
+        return [MadeEntity(*row) for row in rows]
 
     def uncertain(self) -> Uncertain:
         """What it may have made, or not."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.index import Index
     from target_workos_users.plan.source import Organization, Person, Source, Wanted
+    from target_workos_users.progress.steps import Steps
     from target_workos_users.settings.settings import Settings
 
 _FEW = 20  # of what the lists don't have: asked one by one
@@ -35,7 +36,7 @@ class Comparison:
         settings: Of the run.
         index: Takes what is read.
         source: What is asked for.
-        say: Tells the user how far it is.
+        steps: Told how far it is.
 
     Attributes:
         counts: How many of what were compared, and how many differ, by kind of difference.
@@ -48,13 +49,13 @@ class Comparison:
         settings: Settings,
         index: Index,
         source: Source,
-        say: Callable[[str], None],
+        steps: Steps,
     ) -> None:
         self._api = api
         self._settings = settings
         self._index = index
         self._source = source
-        self._say = say
+        self._steps = steps
         self.counts: Counter[str] = Counter()
         self.fields: Counter[str] = Counter()
 
@@ -66,12 +67,19 @@ class Comparison:
             StopRun: It can't be reached, or refuses the key.
         """
         people = self._source.count("people")
-        allowance = Allowance(people)
-        await read_users(self._api, self._index, allowance, self._source.names_any)
+        self._steps.begin("Comparing users", people)
+
+        def answered(emails: list[str]) -> int:
+            number = self._source.names_any(emails)
+            self._steps.step(number)
+            return number
+
+        await read_users(self._api, self._index, Allowance(people), answered)
         await self._ask(
             self._unknown_people, self._ask_user, of=people, has_all=self._index.has_all_users
         )
-        self._say(f"Comparing: {allowance.pages:,} pages of users read")
+        organizations = self._source.count("organizations")
+        self._steps.begin("Comparing memberships of organizations", organizations)
         await self._each(self._source.organizations(), self._resolve)
         await self._each(self._source.organizations(), self._read_organization)
 
@@ -154,6 +162,7 @@ class Comparison:
             found = await self._api.find_user_by_external_id(person.external_id)
         else:
             found = await self._api.get_user(person.user_id or "")
+        self._steps.step()
         if found is not None:
             self._index.add_users([found])
 
@@ -169,6 +178,7 @@ class Comparison:
             self._source.found(organization, str(found["id"]))
 
     async def _read_organization(self, organization: Organization) -> None:
+        self._steps.step()
         key, workos_id = organization.key, organization.workos_id
         if workos_id is None:
             return

@@ -15,6 +15,7 @@ from target_workos_users.plan.diff_text import diff_lines
 from target_workos_users.plan.difference import Difference
 from target_workos_users.plan.reading import Reading
 from target_workos_users.plan.source import Source
+from target_workos_users.progress.other_summary import OtherRun
 from target_workos_users.records.columns import by_column
 from target_workos_users.records.entities import EntityRow
 from target_workos_users.records.redaction import redact_text
@@ -56,6 +57,7 @@ class Diff(Reading):
         self.fields: Counter[str] = Counter()
         self.listed_all = False
         self.requests = 0
+        self._other_run = OtherRun(settings, "diff", progress.say)
 
     @property
     def has_found(self) -> bool:
@@ -80,6 +82,17 @@ class Diff(Reading):
         """Stop half-way: half a comparison says nothing."""
         self._progress.say("Stopped before all was compared: run the diff again.")
 
+    def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
+        """Write the JSON summary.
+
+        Args:
+            reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
+        """
+        counts = {"records": self.numbers.total(), "deleted": self.deleted, **self.counts}
+        self._other_run.finish(reason, exit_code, error, counts, self.requests)
+
     def close(self) -> None:
         """Close the files."""
         self._index.close()
@@ -87,9 +100,8 @@ class Diff(Reading):
 
     async def _compare(self, *, complete: bool) -> None:
         async with connect(self._settings) as api:
-            comparison = Comparison(
-                api.workos, self._settings, self._index, self._source, self._break_silence
-            )
+            steps = self._progress.steps()
+            comparison = Comparison(api.workos, self._settings, self._index, self._source, steps)
             try:
                 await comparison.read()
                 self._write(await comparison.entities())
@@ -100,7 +112,9 @@ class Diff(Reading):
                     f"The source can't be compared with WorkOS: {error}. Nothing was changed; run "
                     "the diff again."
                 ) from error
-            self.requests = api.transport.stats.attempts
+            finally:
+                steps.end()
+                self.requests = api.transport.stats.attempts
         self._write(comparison.people())
         self._write(comparison.memberships())
         self.listed_all = self._index.has_all_users and complete and not self._settings.limit

@@ -116,6 +116,9 @@ class Reading(ABC):
     def break_off(self) -> None:
         """Stop half-way."""
 
+    def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:  # noqa: B027 - as above
+        """Write how the run went."""
+
     @abstractmethod
     def close(self) -> None:
         """Close the files."""

@@ -14,7 +14,8 @@ from target_workos_users.progress import wording
 from target_workos_users.progress.counting import Counting
 from target_workos_users.progress.history import PROGRESS, SUMMARY, forget_old_runs, new_run
 from target_workos_users.progress.pace import Pace
-from target_workos_users.progress.stderr import log_batch_time, on_terminal
+from target_workos_users.progress.stderr import log_batch_time, on_terminal, open_bar
+from target_workos_users.progress.steps import Steps
 from target_workos_users.progress.summary import Records, write_summary
 from target_workos_users.progress.summary_text import print_table, summary_lines
 from target_workos_users.progress.timeline import ChunkLine, Timeline
@@ -103,10 +104,8 @@ class Progress:
                 self._total.value = total or loaded
         self._timeline = Timeline(Path(f"{self._run}{PROGRESS}"))
         forget_old_runs(self._settings.runs_path)
-        if on_terminal(self._logger):
-            from target_workos_users.progress.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
-
-            self._bar = LiveBar(self._logger)
+        self._bar = open_bar(self._logger)
+        if self._bar:
             self.tick(0, 0)
 
     def retry(self, path: str, records: int) -> None:
@@ -118,6 +117,10 @@ class Progress:
         """
         self._total.value = records
         self.say(f"Loading only the {records:,} records that {path} lists.")
+
+    def steps(self) -> Steps:
+        """What tells how far a diff is."""
+        return Steps(self.say, open_bar(self._logger))
 
     @property
     def has_failures(self) -> bool:
@@ -225,7 +228,7 @@ class Progress:
         if self._timeline:
             self._timeline.close()
 
-    def summary(self, reason: str, exit_code: int, error: str | None = None) -> None:
+    def sum_up(self, reason: str, exit_code: int, error: str | None = None) -> None:
         """The closing summary.
 
         Args:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from singer_sdk import metrics
+
+if TYPE_CHECKING:
+    from target_workos_users.progress.live import LiveBar
 
 
 def on_terminal(logger: logging.Logger) -> bool:
@@ -17,6 +20,15 @@ def on_terminal(logger: logging.Logger) -> bool:
         and sys.stderr.isatty()
         and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
     )
+
+
+def open_bar(logger: logging.Logger) -> LiveBar | None:
+    """A live bar, if somebody looks at a terminal."""
+    if not on_terminal(logger):
+        return None
+    from target_workos_users.progress.live import LiveBar  # noqa: PLC0415 - rich takes 50 ms
+
+    return LiveBar(logger)
 
 
 def log_batch_time(stream: str, seconds: float) -> None:

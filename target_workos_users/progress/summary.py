@@ -241,7 +241,7 @@ class Summary(msgspec.Struct, kw_only=True):
     requests: Requests = msgspec.field(default_factory=Requests)
 
 
-def write_summary(summary: Summary, path: Path) -> None:
+def write_summary(summary: msgspec.Struct, path: Path) -> None:
     """Write the JSON file, whole or not at all; mode 0600.
 
     Raises:

@@ -171,7 +171,7 @@ def test_above_level_info_nothing_is_told(caplog, make_progress):
     progress.begin(stored(4_000, complete=True))
     commit(progress, 1, 10)
     progress.end()
-    progress.summary("complete", 0)
+    progress.sum_up("complete", 0)
     assert caplog.records == []
 
 

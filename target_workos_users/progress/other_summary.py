@@ -1,0 +1,116 @@
+"""The closing summary of a diff or an undo, as JSON.
+
+It goes where an import's goes, ``summary_path``, but not into the history of runs: from there
+``workos-users report`` and its like take the newest import.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from target_workos_users.progress.counting import destination_in_words
+from target_workos_users.progress.summary import VERSION, write_summary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from target_workos_users.settings.settings import Settings
+
+Mode = Literal["diff", "undo"]
+
+
+class OtherSummary(msgspec.Struct, kw_only=True):
+    """A diff or an undo; docs/operations.md describes the keys.
+
+    Attributes:
+        version: Of this format.
+        mode: Which of them.
+        reason: Why it ended, as in :class:`.Summary`.
+        error: The error that stopped it.
+        exit_code: Of the process.
+        started: UTC, ISO 8601.
+        ended: UTC, ISO 8601.
+        seconds: From start to end.
+        destination: The WorkOS environment: the host and the kind of key, or the sandbox.
+        ledger_path: The ledger that was undone.
+        differences_path: The file with a line for each difference.
+        counts: What was compared and what differs, or what was deleted and what was kept.
+        requests: Sent, retries included.
+    """
+
+    version: int = VERSION
+    mode: Mode
+    reason: str
+    error: str | None
+    exit_code: int
+    started: str
+    ended: str
+    seconds: float
+    destination: str
+    ledger_path: str | None = None
+    differences_path: str | None = None
+    counts: dict[str, int]
+    requests: int
+
+
+class OtherRun:
+    """Notes when a diff or an undo begins, and writes how it ended.
+
+    Args:
+        settings: Of the run.
+        mode: Which of them.
+        say: Told that the file can't be written.
+    """
+
+    def __init__(self, settings: Settings, mode: Mode, say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._mode = mode
+        self._say = say
+        self._started = datetime.now(UTC)
+
+    def finish(
+        self,
+        reason: str,
+        exit_code: int,
+        error: str | None,
+        counts: Mapping[str, int],
+        requests: int,
+        *,
+        ledger_path: Path | None = None,
+    ) -> None:
+        """Write the summary.
+
+        Args:
+            reason: Why the run ends.
+            exit_code: Of the process.
+            error: What stopped it.
+            counts: What was compared or deleted.
+            requests: Sent.
+            ledger_path: The ledger that was undone.
+        """
+        path = self._settings.summary_path
+        if not path:
+            return
+        ended = datetime.now(UTC)
+        summary = OtherSummary(
+            mode=self._mode,
+            reason=reason,
+            error=error,
+            exit_code=exit_code,
+            started=self._started.isoformat(timespec="seconds"),
+            ended=ended.isoformat(timespec="seconds"),
+            seconds=round((ended - self._started).total_seconds(), 3),
+            destination=destination_in_words(self._settings),
+            ledger_path=str(ledger_path) if ledger_path else None,
+            differences_path=self._settings.differences_path if self._mode == "diff" else None,
+            counts=dict(counts),
+            requests=requests,
+        )
+        try:
+            write_summary(summary, Path(path))
+        except OSError as failure:
+            self._say(f"The summary {path} can't be written ({failure.strerror}).")
