@@ -176,6 +176,7 @@ class TargetWorkosUsers(CommandLineTarget):
                 self._loop.add_signal_handler(number, importer.interrupt, number)
             self.message_reader.turn = importer.turns.take_one
             self.message_reader.wait = importer.turns.until_readable
+        gc.freeze()  # that was imported, too
         if self._retry:
             progress.retry(settings.only_errors_from or "", len(self._retry))
         for name, source in self._sources.items():
@@ -267,6 +268,7 @@ def main() -> None:
     """The console script ``target-workos-users``."""
     command: Callable[[], None] = TargetWorkosUsers.cli
     gc.set_threshold(_GC_THRESHOLD)
+    gc.freeze()  # what was imported stays, and needn't be searched for cycles, at the end either
     try:
         command()
     finally:
