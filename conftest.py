@@ -30,6 +30,10 @@ def pytest_addoption(parser):
     parser.addoption("--kill-seed", type=int, help="seed of the random kills, as they give it")
 
 
+def pytest_xdist_auto_num_workers():
+    return 2 * (os.cpu_count() or 1)  # half of the time tests wait for a process or a clock
+
+
 def pytest_collection_modifyitems(config, items):
     if config.getoption("--slow"):
         return
