@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.intended import random_rows, spell
 from tests.support.kinds import STREAMS, messages_of
 from tests.support.whole_target import (
     COMMAND,
@@ -127,6 +128,32 @@ def test_it_says_what_it_would_do_and_does_it_when_told(sandbox, folder):
     assert again.stdout.startswith("0 users, 0 memberships")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_was_there_is_there_afterwards_as_it_was(sandbox, folder, seed):
+    """Random users, organizations and memberships were there, which random rows name as well."""
+    dice = random.Random(f"{os.environ.get('SEED')} {seed}")
+    wanted = random_rows(dice, rows=150, users=60, organizations=6)
+    organizations = [
+        call(sandbox, "POST", "/organizations", {"name": name, "external_id": name})["id"]
+        for name in dice.sample(sorted({row.organization for row in wanted if row.organization}), 3)
+    ]
+    for email in dice.sample(sorted({row.email for row in wanted}), 20):
+        body = {"email": email, "last_name": "Before", "metadata": {"since": "2020"}}
+        user = call(sandbox, "POST", "/user_management/users", body)["id"]
+        for organization in dice.sample(organizations, dice.randint(0, 3)):
+            ids = {"user_id": user, "organization_id": organization}
+            call(sandbox, "POST", MEMBERSHIPS, ids)
+    before = world(sandbox), {each["id"]: each for each in read_contents(sandbox.path).users}
+    load(folder, [spell(dice, row, {}) for row in wanted])
+    assert len(world(sandbox)["users"]) > 20
+    assert undo(folder, "--yes").returncode == 0
+    now = {each["id"]: each for each in read_contents(sandbox.path).users}
+    assert (world(sandbox), now) == before
+    summary = json.loads((folder / "workos-users-summary.json").read_text())
+    assert (summary["mode"], summary["reason"], summary["exit_code"]) == ("undo", "complete", 0)
+    assert summary["counts"]["users"] > 0
+
+
 def test_the_next_import_begins_anew_whatever_state_is_stored(sandbox, folder):
     state = load(folder, rows_of(50)).states[-1]
     loaded = {user["email"] for user in read_contents(sandbox.path).users}
@@ -208,6 +235,10 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
         _, said = process.communicate(timeout=30)
         assert process.returncode in {-number, 128 + number, 0, 1}  # 1: before it began
         assert b"Traceback" not in said
+        if process.returncode == 128 + number:
+            summary = json.loads((folder / "workos-users-summary.json").read_text())
+            assert summary["reason"] == f"stopped by {signal.Signals(number).name}"
+            assert summary["requests"] > 0
     sandbox.faults = Faults()
     assert undo(folder, "--yes").returncode == 0
     assert world(sandbox) == before
