@@ -22,6 +22,20 @@ BIN = Path(sys.executable).parent
 API_KEY = "sk_test_sandbox"
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 
+RECORD = {
+    "email": "user<user>@example.com",
+    "first_name": "Ada",
+    "last_name": "Number <user>",
+    "email_verified": "true",
+    "external_id": "u-<user>",
+    "password_hash": HASH,
+    "password_hash_type": "bcrypt",
+    "metadata": '{"plan":"pro","seats":"5","source":"legacy"}',
+    "org_external_id": "org-<org>",
+    "org_name": "Organization <org>",
+    "role_slugs": "member",
+}
+
 
 @dataclass
 class Measured:
@@ -45,22 +59,11 @@ class Measured:
 def messages(users: int, organizations: int = 100, *, start: int = 0) -> Iterator[bytes]:
     """Singer lines of so many users with a membership each."""
     yield b'{"type":"SCHEMA","stream":"users","schema":{"properties":{}},"key_properties":[]}\n'
+    message = {"type": "RECORD", "stream": "users", "record": RECORD}
+    line = json.dumps(message).encode() + b"\n"  # once: ten million of them take a minute
     for number in range(start, start + users):
-        record = {
-            "email": f"user{number}@example.com",
-            "first_name": "Ada",
-            "last_name": f"Number {number}",
-            "email_verified": "true",
-            "external_id": f"u-{number}",
-            "password_hash": HASH,
-            "password_hash_type": "bcrypt",
-            "metadata": '{"plan":"pro","seats":"5","source":"legacy"}',
-            "org_external_id": f"org-{number % organizations}",
-            "org_name": f"Organization {number % organizations}",
-            "role_slugs": "member",
-        }
-        message = {"type": "RECORD", "stream": "users", "record": record}
-        yield json.dumps(message).encode() + b"\n"
+        organization = b"%d" % (number % organizations)
+        yield line.replace(b"<user>", b"%d" % number).replace(b"<org>", organization)
     yield b'{"type":"STATE","value":{"bookmarks":{"users":{}}}}\n'
 
 
@@ -158,6 +161,13 @@ def stub() -> Iterator[str]:
     """A server that says yes to everything, as fast as Python can."""
     with server(sys.executable, "-m", "benchmarks.stub") as url:
         yield url
+
+
+def stub_counts(url: str) -> dict[str, Any]:
+    """What the stub counted."""
+    with urlopen(f"{url}/_stub/counts") as answer:
+        counts: dict[str, Any] = json.load(answer)
+    return counts
 
 
 def sandbox_counts(url: str) -> dict[str, Any]:
