@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,37 @@ if TYPE_CHECKING:
 BIN = Path(sys.executable).parent
 API_KEY = "sk_test_sandbox"
 HASH = "$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
+
+RECORD = {
+    "email": "user<user>@example.com",
+    "first_name": "Ada",
+    "last_name": "Number <user>",
+    "email_verified": "true",
+    "external_id": "u-<user>",
+    "password_hash": HASH,
+    "password_hash_type": "bcrypt",
+    "metadata": '{"plan":"pro","seats":"5","source":"legacy"}',
+    "org_external_id": "org-<org>",
+    "org_name": "Organization <org>",
+    "role_slugs": "member",
+}
+
+
+@dataclass
+class Used:
+    """What one run of a command took.
+
+    Attributes:
+        seconds: Wall clock.
+        cpu: Seconds of CPU, user and system.
+        rss_mb: Peak resident memory.
+        exit_code: Its.
+    """
+
+    seconds: float
+    cpu: float
+    rss_mb: float
+    exit_code: int
 
 
 @dataclass
@@ -42,26 +73,23 @@ class Measured:
     last_state: bytes
 
 
+SCHEMA = b'{"type":"SCHEMA","stream":"users","schema":{"properties":{}},"key_properties":[]}\n'
+STATE = b'{"type":"STATE","value":{"bookmarks":{"users":{}}}}\n'
+# Made once: ten million of them take a minute.
+_LINE = json.dumps({"type": "RECORD", "stream": "users", "record": RECORD}).encode() + b"\n"
+
+
+def message(user: int, organization: int) -> bytes:
+    """The Singer line of a user with a membership."""
+    return _LINE.replace(b"<user>", b"%d" % user).replace(b"<org>", b"%d" % organization)
+
+
 def messages(users: int, organizations: int = 100, *, start: int = 0) -> Iterator[bytes]:
     """Singer lines of so many users with a membership each."""
-    yield b'{"type":"SCHEMA","stream":"users","schema":{"properties":{}},"key_properties":[]}\n'
+    yield SCHEMA
     for number in range(start, start + users):
-        record = {
-            "email": f"user{number}@example.com",
-            "first_name": "Ada",
-            "last_name": f"Number {number}",
-            "email_verified": "true",
-            "external_id": f"u-{number}",
-            "password_hash": HASH,
-            "password_hash_type": "bcrypt",
-            "metadata": '{"plan":"pro","seats":"5","source":"legacy"}',
-            "org_external_id": f"org-{number % organizations}",
-            "org_name": f"Organization {number % organizations}",
-            "role_slugs": "member",
-        }
-        message = {"type": "RECORD", "stream": "users", "record": record}
-        yield json.dumps(message).encode() + b"\n"
-    yield b'{"type":"STATE","value":{"bookmarks":{"users":{}}}}\n'
+        yield message(number, number % organizations)
+    yield STATE
 
 
 def run_target(
@@ -79,28 +107,36 @@ def run_target(
     path = folder / "config.json"
     defaults = {"api_key": API_KEY, "errors_path": str(folder / "errors.jsonl")}
     path.write_text(json.dumps({**defaults, **config}))
-    output = folder / "states.jsonl"
-    started = time.monotonic()
-    with output.open("wb") as stdout, (folder / "log").open("wb") as stderr:
-        process = subprocess.Popen(
-            [*command, "--config", path],
-            stdin=subprocess.PIPE,
-            stdout=stdout,
-            stderr=stderr,
-        )
-        assert process.stdin
-        process.stdin.writelines(lines)
-        process.stdin.close()
-        _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - started
-    if process.returncode:
-        raise RuntimeError((folder / "log").read_text()[-2000:])
+    output, log = folder / "states.jsonl", folder / "log"
+    with output.open("wb") as stdout, log.open("wb") as stderr:
+        used = run_command([*command, "--config", path], lines, stdout=stdout, stderr=stderr)
+    if used.exit_code:
+        raise RuntimeError(log.read_text()[-2000:])
     count, last = 0, b""
     with output.open("rb") as file:
         for last in file:  # noqa: B007 - the last one is wanted
             count += 1
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, count, last)
+    return Measured(used.seconds, used.cpu, used.rss_mb, count, last)
+
+
+def run_command(command: Sequence[str | Path], lines: Iterable[bytes], **options: Any) -> Used:
+    """Run a command behind a pipe that these lines come through.
+
+    Args:
+        command: And its arguments.
+        lines: Its input.
+        options: Of :class:`subprocess.Popen`.
+    """
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
+    assert process.stdin
+    with suppress(BrokenPipeError):  # it has failed: its log says why
+        process.stdin.writelines(lines)
+        process.stdin.close()
+    _, status, usage = os.wait4(process.pid, 0)  # what it started, and waited for, included
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds, cpu = time.monotonic() - started, usage.ru_utime + usage.ru_stime
+    return Used(seconds, cpu, usage.ru_maxrss / 1024, process.returncode)
 
 
 def with_state(state: bytes, lines: Iterable[bytes]) -> Iterator[bytes]:
@@ -138,22 +174,21 @@ def server(*command: str | Path) -> Iterator[str]:
     Yields:
         Its base URL.
     """
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    try:
-        assert process.stdout
-        yield process.stdout.readline().split()[-1].decode()
-    finally:
-        process.terminate()
-        process.wait(10)
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().split()[-1].decode()
+        finally:
+            process.terminate()
 
 
 @contextmanager
-def sandbox(*flags: str) -> Iterator[str]:
-    """The embedded sandbox, with an empty file."""
+def sandbox(*flags: str, db: Path | None = None) -> Iterator[str]:
+    """The embedded sandbox, with an empty file, or with this one."""
     with (
         folder() as path,
         server(
-            BIN / "workos-users", "sandbox", "--db", str(path / "db"), "--port", "0", *flags
+            BIN / "workos-users", "sandbox", "--db", db or path / "db", "--port", "0", *flags
         ) as url,
     ):
         yield url
@@ -164,6 +199,13 @@ def stub() -> Iterator[str]:
     """A server that says yes to everything, as fast as Python can."""
     with server(sys.executable, "-m", "benchmarks.stub") as url:
         yield url
+
+
+def stub_counts(url: str) -> dict[str, Any]:
+    """What the stub counted."""
+    with urlopen(f"{url}/_stub/counts") as answer:
+        counts: dict[str, Any] = json.load(answer)
+    return counts
 
 
 def sandbox_counts(url: str) -> dict[str, Any]:

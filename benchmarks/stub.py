@@ -1,9 +1,14 @@
-"""A stand-in for WorkOS that costs next to nothing: raw protocol, answers made ready."""
+"""A stand-in for WorkOS that costs next to nothing: raw protocol, answers made ready.
+
+``GET /_stub/counts`` says how many requests came, and when users were first and last created.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import time
 
 _USER = (
     b'{"object":"user","id":"user_%d","first_name":"Ada",'
@@ -19,6 +24,8 @@ class Stub(asyncio.Protocol):
     """One connection."""
 
     ids = itertools.count()
+    requests = 0
+    created: tuple[float, float] | None = None  # first and last, on the clock of all processes
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start."""
@@ -39,10 +46,16 @@ class Stub(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         status, body = b"201 Created", _OTHER % next(self.ids)
-        if head.startswith(b"GET"):
+        if head.startswith(b"GET /_stub/counts "):
+            counts = {"requests": Stub.requests, "created": Stub.created}
+            status, body = b"200 OK", json.dumps(counts).encode()
+        elif head.startswith(b"GET"):
             status, body = b"404 Not Found", _NOT_FOUND
         elif head.startswith(b"POST /user_management/users "):
             body = _USER % next(self.ids)
+            now = time.monotonic()
+            Stub.created = (Stub.created[0] if Stub.created else now, now)
+        Stub.requests += not head.startswith(b"GET /_stub")
         self.transport.write(  # type: ignore[attr-defined]
             b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (status, len(body), body)

@@ -41,7 +41,7 @@ class UnknownColumns:
 
     def look_at(self, record: Mapping[str, Any], schema: Mapping[str, Any]) -> None:
         """A record came, of a stream with this schema."""
-        if self._warnings >= _MOST_WARNINGS or not record.keys() - self._known:
+        if self._warnings >= _MOST_WARNINGS or record.keys() <= self._known:
             return
         columns = record.keys() | schema["properties"].keys()
         unknown = columns - self._known

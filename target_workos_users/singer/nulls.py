@@ -34,7 +34,7 @@ class NullValues:
             (name, value)
             for name, value in record.items()
             if type(value) is str
-            and (value in self._suspects or (value[:4] == "0000" and _ZERO_DATE.fullmatch(value)))
+            and (value in self._suspects or (value < "0001" and _ZERO_DATE.fullmatch(value)))
         ]
         if not suspects:
             return record

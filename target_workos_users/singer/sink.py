@@ -30,8 +30,7 @@ class UserSink(Sink):
 
     def problem(self, record: dict[str, Any]) -> str | None:
         """Why a record doesn't keep to its stream's schema, without quoting it; None if it does."""
-        if any(key not in record for key in self.key_properties):
-            missing = [key for key in self.key_properties if key not in record]
+        if missing := [key for key in self.key_properties if key not in record]:
             return (
                 f"{', '.join(missing)}: missing, though the tap calls it a key of stream "
                 f"{self.stream_name!r}; fix the source or the tap"

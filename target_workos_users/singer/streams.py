@@ -105,17 +105,17 @@ class Streams:
     def read_record(self, message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """A RECORD message.
 
-        Yields:
-            A stream, after stream maps, and what its map makes of the record.
+        Returns:
+            A stream, after stream maps, and what its map makes of the record; for each map.
 
         Raises:
             MalformedError: Its stream isn't known.
             SettingsError: It would be loaded without the map that is meant for it.
         """
         if stream_maps := self._stream_maps(message):
-            yield from self._mapped(stream_maps, message["record"])
-        else:
-            self._progress.left_out()
+            return self._mapped(stream_maps, message["record"])
+        self._progress.left_out()
+        return iter(())
 
     def read_batch(
         self, message: dict[str, Any]
