@@ -69,6 +69,7 @@ class Deletion:
         await self._each(
             "Deleting organizations", organizations, len(organizations), self._delete_organization
         )
+        self._made.end_undo()
 
     async def plan(self) -> None:
         """Count what :meth:`delete` would do; a request for each user and organization.

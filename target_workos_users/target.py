@@ -176,7 +176,8 @@ class TargetWorkosUsers(CommandLineTarget):
                 self._loop.add_signal_handler(number, importer.interrupt, number)
             self.message_reader.turn = importer.turns.take_one
             self.message_reader.wait = importer.turns.until_readable
-        gc.freeze()  # that was imported, too
+        if gc.get_freeze_count():  # the process is main's: freeze what was imported since, too
+            gc.freeze()
         if self._retry:
             progress.retry(settings.only_errors_from or "", len(self._retry))
         for name, source in self._sources.items():

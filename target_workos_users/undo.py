@@ -108,7 +108,7 @@ class Undo:
             error = str(stopped)
             raise
         finally:
-            counts = self._counts | Counter(failed=len(self._failed))
+            counts = self._counts | Counter(failed=len(self._failed), **self._uncertain._asdict())
             this_run.finish(
                 reason, exit_code, error, counts, self._requests, ledger_path=self._path
             )
@@ -144,8 +144,8 @@ class Undo:
                     await work(deletion)
                 finally:
                     self._requests = api.transport.stats.attempts
+                    self._uncertain = made.uncertain()
             database.commit()
-            self._uncertain = made.uncertain()
 
     def _say_what(self, *, deleted: str) -> None:
         counts, uncertain = self._counts, self._uncertain
@@ -155,8 +155,8 @@ class Undo:
         kept = {
             "users who have signed in since (--also-active deletes them too)": counts["users_kept"],
             "organizations that have other members": counts["organizations_kept"],
-            "users that may be somebody else's": uncertain.users,
-            "organizations that may be somebody else's": uncertain.organizations,
+            "users that may be somebody else's": uncertain.uncertain_users,
+            "organizations that may be somebody else's": uncertain.uncertain_organizations,
         }
         for what, number in kept.items():
             if number:

@@ -6,6 +6,7 @@ import urllib.request
 import zlib
 from contextlib import suppress
 from functools import lru_cache
+from http import HTTPStatus
 
 import aiohttp
 from yarl import URL
@@ -82,7 +83,8 @@ async def send(
     except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
         raise NoResponse(_describe(error, target.host, timeout), ambiguous=True) from None
     response = Response(answered.status, answered.headers, body)
-    empty = method == "DELETE" and not body
+    # A DELETE is answered with nothing, or, of an organization, with "Accepted" in plain text.
+    empty = method == "DELETE" and (not body or answered.status == HTTPStatus.ACCEPTED)
     below = response.status_code < _LOWEST_FINAL
     if below or (response.is_success and response.object is None and not empty):
         answered.close()

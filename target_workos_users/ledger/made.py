@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from target_workos_users.ledger.database import Database
 
 _PART = 1_000
+_SOUGHT = ("person", "membership", "organization")  # of records, while things are deleted
 
 
 class MadeUser(NamedTuple):
@@ -44,12 +45,12 @@ class Uncertain(NamedTuple):
     """How many may be somebody else's: the answer to their create was lost.
 
     Attributes:
-        users: That exist by now.
-        organizations: The same.
+        uncertain_users: That exist by now.
+        uncertain_organizations: The same.
     """
 
-    users: int
-    organizations: int
+    uncertain_users: int
+    uncertain_organizations: int
 
 
 class MadeByImport:
@@ -65,6 +66,16 @@ class MadeByImport:
     def begin_undo(self) -> None:
         """Things are about to be deleted: checkpoints of all runs so far cover nothing any more."""
         self._database.write("INSERT OR REPLACE INTO meta SELECT 'undone', max(id) FROM runs", ())
+        for column in _SOUGHT:  # an import needs none of these, and would have to keep them
+            self._database.write(
+                f"CREATE INDEX IF NOT EXISTS of_{column} ON records ({column})", ()
+            )
+        self._database.commit()
+
+    def end_undo(self) -> None:
+        """Nothing is deleted any more."""
+        for column in _SOUGHT:
+            self._database.write(f"DROP INDEX IF EXISTS of_{column}", ())
         self._database.commit()
 
     def count_users(self) -> int:

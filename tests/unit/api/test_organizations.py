@@ -41,7 +41,7 @@ async def test_an_external_id_that_is_taken_is_known(workos, api, code):
 async def test_an_organization_is_updated_listed_and_deleted(workos, api):
     workos.says(f"PUT {PATH}/org_1", 200, ORGANIZATION, sent={"name": "A"})
     workos.says(f"GET {PATH}?limit=100&after=org_2", 200, page(ORGANIZATION))
-    workos.says(f"DELETE {PATH}/org_1", 202, b"")
+    workos.says(f"DELETE {PATH}/org_1", 202, b"Accepted")
     assert await api.update_organization("org_1", {"name": "A"}) == ORGANIZATION
     assert await api.list_organizations(after="org_2") == ([ORGANIZATION], None)
     await api.delete_organization("org_1")
