@@ -75,10 +75,11 @@ class Undo:
         Raises:
             StopRun: WorkOS can't be reached, or refuses the key; the ledger can't be written.
         """
-        self._made.begin_undo()
-        await for_each(self._made.users(), self._delete_user, self._workers)
-        await for_each(self._made.memberships(), self._delete_membership, self._workers)
-        await for_each(self._made.organizations(), self._delete_organization, self._workers)
+        made = self._made
+        with made.undo():
+            await for_each(made.users(), self._delete_user, self._workers)
+            await for_each(made.memberships(), self._delete_membership, self._workers)
+            await for_each(made.organizations(), self._delete_organization, self._workers)
 
     async def plan(self) -> None:
         """Count what :meth:`delete` would do; a request for each user and organization.
