@@ -58,18 +58,17 @@ class Deletion:
         Raises:
             StopRun: WorkOS can't be reached, or refuses the key; the ledger can't be written.
         """
-        self._made.begin_undo()
-        users, number = self._made.users(), self._made.count_users()
-        await self._each("Deleting users", users, number, self._delete_user)
-        memberships = self._made.memberships()
-        await self._each(
-            "Deleting memberships", memberships, len(memberships), self._delete_membership
-        )
-        organizations = self._made.organizations()
-        await self._each(
-            "Deleting organizations", organizations, len(organizations), self._delete_organization
-        )
-        self._made.end_undo()
+        with self._made.undo():
+            users, number = self._made.users(), self._made.count_users()
+            await self._each("Deleting users", users, number, self._delete_user)
+            memberships = self._made.memberships()
+            number = len(memberships)
+            await self._each("Deleting memberships", memberships, number, self._delete_membership)
+            organizations = self._made.organizations()
+            number = len(organizations)
+            await self._each(
+                "Deleting organizations", organizations, number, self._delete_organization
+            )
 
     async def plan(self) -> None:
         """Count what :meth:`delete` would do; a request for each user and organization.

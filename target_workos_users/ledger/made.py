@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from target_workos_users.ledger.memory import Made
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from target_workos_users.ledger.database import Database
 
 _PART = 1_000
-_SOUGHT = ("person", "membership", "organization")  # of records, while things are deleted
+_SOUGHT = ("person", "membership", "organization")
 
 
 class MadeUser(NamedTuple):
@@ -63,20 +64,24 @@ class MadeByImport:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def begin_undo(self) -> None:
-        """Things are about to be deleted: checkpoints of all runs so far cover nothing any more."""
-        self._database.write("INSERT OR REPLACE INTO meta SELECT 'undone', max(id) FROM runs", ())
-        for column in _SOUGHT:  # an import needs none of these, and would have to keep them
-            self._database.write(
-                f"CREATE INDEX IF NOT EXISTS of_{column} ON records ({column})", ()
-            )
-        self._database.commit()
+    @contextmanager
+    def undo(self) -> Iterator[None]:
+        """Things are deleted: checkpoints of all runs so far cover nothing any more.
 
-    def end_undo(self) -> None:
-        """Nothing is deleted any more."""
+        Yields:
+            While records are found by what they made, which an import hasn't to pay for.
+        """
+        self._database.write("INSERT OR REPLACE INTO meta SELECT 'undone', max(id) FROM runs", ())
         for column in _SOUGHT:
-            self._database.write(f"DROP INDEX IF EXISTS of_{column}", ())
+            index = f"of_{column} ON records ({column})"
+            self._database.write(f"CREATE INDEX IF NOT EXISTS {index}", ())
         self._database.commit()
+        try:
+            yield
+        finally:
+            for column in _SOUGHT:
+                self._database.write(f"DROP INDEX of_{column}", ())
+            self._database.commit()
 
     def count_users(self) -> int:
         """How many :meth:`users` there are."""
