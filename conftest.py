@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
 from itertools import chain
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Else each of the hundreds of processes that tests start compiles all that it imports anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A busy machine is no fault of the code.
 settings.register_profile(
