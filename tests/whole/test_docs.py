@@ -50,7 +50,7 @@ FILES = sorted(
     for path in ROOT.glob(pattern)
 )
 README = "README.md"
-GO_ON = ("docs/operations.md", "docs/state.md")  # from what the README's commands left
+GO_ON = ("docs/cut-over.md", "docs/operations.md", "docs/state.md")  # from what the README left
 WITH_UV = (  # pip would install it anew
     "PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q uv && python3 -m uv run"
 )
