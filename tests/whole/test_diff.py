@@ -147,6 +147,7 @@ def test_a_small_source_is_asked_for_and_a_large_one_listed(sandbox, target):
     assert requests_of(sandbox) <= 10 + 1 + 10
 
 
+@pytest.mark.usefixtures("_retries_come_soon")
 def test_refusals_and_errors_in_the_middle_change_nothing(sandbox, target):
     rows = people(700, **ACME)
     target(rows[:-5])

@@ -14,7 +14,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,10 +36,7 @@ if TYPE_CHECKING:
     from tests.support.markdown import Block
 
 pytest.importorskip("meltano")
-pytestmark = [
-    pytest.mark.xdist_group("documents"),  # one copy of the project for all
-    pytest.mark.timeout(1200),  # the README alone starts Meltano a dozen times
-]
+pytestmark = pytest.mark.timeout(1200)  # the README alone starts Meltano a dozen times
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = (
@@ -53,6 +50,7 @@ FILES = sorted(
     for path in ROOT.glob(pattern)
 )
 README = "README.md"
+GO_ON = ("docs/cut-over.md", "docs/operations.md", "docs/state.md")  # from what the README left
 WITH_UV = (  # pip would install it anew
     "PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q uv && python3 -m uv run"
 )
@@ -128,10 +126,9 @@ def commands(file: str) -> Iterator[Block]:
     return (each for each in blocks(ROOT / file) if each.language == SHELL and not each.not_run)
 
 
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory) -> Iterator[Reader]:
+@contextmanager
+def reader_in(folder: Path) -> Iterator[Reader]:
     """Has the project as it is after cloning, and a few files of its own."""
-    folder = tmp_path_factory.mktemp("clone")
     for name in FOLDERS:
         source = ROOT / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, folder / name)
@@ -147,26 +144,34 @@ def reader(tmp_path_factory) -> Iterator[Reader]:
         follower.leave()
 
 
-@pytest.fixture(scope="module")
-def read_me(reader) -> list[str]:
-    """What the commands of README.md said, by block; the other documents go on from there."""
-    return reader.follow(README)
-
-
 @pytest.mark.parametrize(
     "file",
     [
         file
         for file in FILES
-        if file != README and not Path(file).match(OWN_TESTS) and any(commands(file))
+        if file not in {README, *GO_ON} and not Path(file).match(OWN_TESTS) and any(commands(file))
     ],
 )
-@pytest.mark.usefixtures("read_me")
-def test_its_commands_work(reader, file):
-    assert reader.follow(file)
+def test_its_commands_work(tmp_path, file):
+    with reader_in(tmp_path) as reader:
+        assert reader.follow(file)
 
 
 # README.md
+
+one_clone = pytest.mark.xdist_group("README")
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory) -> Iterator[Reader]:
+    with reader_in(tmp_path_factory.mktemp("clone")) as follower:
+        yield follower
+
+
+@pytest.fixture(scope="module")
+def read_me(reader) -> list[str]:
+    """What the commands of README.md said, by block."""
+    return reader.follow(README)
 
 
 def test_it_opens_with_one_sentence_a_picture_and_two_commands():
@@ -197,6 +202,7 @@ def expected_world() -> tuple[set[str], set[tuple[str, str]]]:
     return emails, memberships
 
 
+@one_clone
 def test_the_first_command_loads_what_the_csv_describes(reader, read_me):
     said = next(iter(read_me))
     assert "records: 2,000 read = 1,986 loaded + 0 unchanged + 14 failed" in said
@@ -215,6 +221,7 @@ def test_the_first_command_loads_what_the_csv_describes(reader, read_me):
     assert len(world.memberships) == len(found)
 
 
+@one_clone
 def test_the_next_ones_look_around_load_into_workos_and_resume(reader, read_me):
     _, _, look, prod, pipe, resume = read_me
     assert '"target-workos-users":{"version":2' in look
@@ -231,6 +238,13 @@ def test_the_next_ones_look_around_load_into_workos_and_resume(reader, read_me):
     assert "requests: 0" in resume
     assert "26 loaded + 0 unchanged + 0 failed" in again
     assert "users: 0 created" in resume
+
+
+@one_clone
+@pytest.mark.parametrize("file", GO_ON)
+@pytest.mark.usefixtures("read_me")
+def test_the_commands_of_what_goes_on_from_it_work(reader, file):
+    assert reader.follow(file)
 
 
 # docs/troubleshooting.md

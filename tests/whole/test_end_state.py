@@ -160,6 +160,7 @@ def test_a_whole_import_does_what_the_records_ask_for(sandbox, settings, dice, t
     assert sum(map(Counter.total, sandbox.counts.requests.values())) < 3 * len(finished.errors)
 
 
+@pytest.mark.usefixtures("_retries_come_soon")
 def test_lost_answers_and_refusals_for_the_rate_change_nothing(sandbox, settings, dice, tmp_path):
     rows = random_rows(dice, rows=200, users=80, organizations=8)
     start, ids = populate(sandbox, dice, rows)

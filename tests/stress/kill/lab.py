@@ -21,9 +21,18 @@ if TYPE_CHECKING:
 CONCURRENCY = 6
 CHUNK = 10
 
-# Forked from a process that has imported the target: a process of its own, without the start-up.
+# Forked from a process that has imported the target and the sandbox, also what they import late: a
+# process of its own, without the start-up.
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["tests.stress.kill.killer", "target_workos_users.cli"])
+processes.set_forkserver_preload(
+    [
+        "tests.stress.kill.killer",
+        "target_workos_users.cli",
+        "target_workos_users.opening",
+        "workos_sandbox.cli",
+        "workos_sandbox.server",
+    ]
+)
 
 
 @dataclass
