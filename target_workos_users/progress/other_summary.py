@@ -1,7 +1,7 @@
 """The closing summary of a diff or an undo, as JSON.
 
-It goes where an import's goes, ``summary_path``, but not into the history of runs: from there
-``workos-users report`` and its like take the newest import.
+It stands beside an import's, ``summary_path``, with ``.diff`` or ``.undo`` in its name: what the
+last import came to is still wanted. The history of runs is that of imports.
 """
 
 from __future__ import annotations
@@ -92,9 +92,10 @@ class OtherRun:
             requests: Sent.
             ledger_path: The ledger that was undone.
         """
-        path = self._settings.summary_path
-        if not path:
+        if not self._settings.summary_path:
             return
+        of_import = Path(self._settings.summary_path)
+        path = of_import.with_name(f"{of_import.stem}.{self._mode}{of_import.suffix}")
         ended = datetime.now(UTC)
         summary = OtherSummary(
             mode=self._mode,
@@ -111,6 +112,6 @@ class OtherRun:
             requests=requests,
         )
         try:
-            write_summary(summary, Path(path))
+            write_summary(summary, path)
         except OSError as failure:
             self._say(f"The summary {path} can't be written ({failure.strerror}).")

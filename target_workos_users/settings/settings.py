@@ -124,9 +124,9 @@ class Settings(LoadingSettings):
     summary_path: str | None = setting(
         th.StringType,
         title="Summary file",
-        description="Where the closing summary of the latest run is written as JSON, mode 0600. "
+        description="Where the closing summary of the latest import is written as JSON, mode 0600. "
         'Default: workos-users-summary.json beside the errors file; "none" writes it to the '
-        "run history only.",
+        "run history only. A diff's has .diff in its name, an undo's .undo.",
     )
     abort_error_rate: float = setting(
         th.NumberType(minimum=0, maximum=1),

@@ -227,7 +227,7 @@ def test_it_stops_at_once_and_is_simply_run_again(sandbox, tmp_path, number, cod
     _, said = target.communicate(timeout=15)
     assert target.returncode == code
     assert b"run the diff again" in said
-    summary = json.loads((tmp_path / "workos-users-summary.json").read_text())
+    summary = json.loads((tmp_path / "workos-users-summary.diff.json").read_text())
     assert (summary["mode"], summary["exit_code"]) == ("diff", code)
     assert summary["reason"] == f"stopped by {signal.Signals(number).name}"
     assert b"Traceback" not in said, said.decode()

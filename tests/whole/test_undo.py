@@ -199,7 +199,7 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
         assert process.returncode in {-number, 128 + number}
         assert b"Traceback" not in said
         if process.returncode == 128 + number:
-            summary = json.loads((folder / "workos-users-summary.json").read_text())
+            summary = json.loads((folder / "workos-users-summary.undo.json").read_text())
             assert summary["reason"] == f"stopped by {signal.Signals(number).name}"
             assert summary["requests"] > 0
     sandbox.faults = Faults()

@@ -153,7 +153,7 @@ class Job:
         finally:
             for each, handler in handlers.items():
                 signal.signal(each, handler)
-        summary = json.loads((self.folder / "workos-users-summary.json").read_text())
+        summary = json.loads((self.folder / "workos-users-summary.undo.json").read_text())
         assert (summary["mode"], summary["exit_code"]) == ("undo", code)
         return Counter(summary["counts"])
 
