@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import tempfile
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,9 +68,10 @@ class Outsider:
     users: dict[str, str] = field(default_factory=dict)
     organizations: dict[str, str] = field(default_factory=dict)
     memberships: set[str] = field(default_factory=set)
+    signed_in: set[str] = field(default_factory=set)
 
     def do(self, deed, email, organization):
-        """Make a user, an organization, a membership; or change one. What can't be isn't."""
+        """A deed, if it can be done."""
         world = read_contents(self.sandbox.path)
         user = next((each for each in world.users if each["email"] == email), None)
         org = next((e for e in world.organizations if e["external_id"] == organization), None)
@@ -80,23 +82,34 @@ class Outsider:
             body = {"name": "Before", "external_id": organization}
             made = call(self.sandbox, "POST", "/organizations", body)
             self.organizations[organization] = made["id"]
-        elif deed == "membership" and user and org:
-            ids = {"user_id": user["id"], "organization_id": org["id"]}
-            if not any(ids.items() <= each.items() for each in world.memberships):
-                self.memberships.add(call(self.sandbox, "POST", MEMBERSHIPS, ids)["id"])
-        elif deed == "deletion" and user:
-            call(self.sandbox, "DELETE", f"{USERS}/{user['id']}")
-        elif deed == "departure":
-            for each in world.memberships:
-                if each["email"] == email and each["organization_external_id"] == organization:
-                    call(self.sandbox, "DELETE", f"{MEMBERSHIPS}/{each['id']}")
-        elif deed == "password" and user:
-            call(self.sandbox, "PUT", f"{USERS}/{user['id']}", {"first_name": "Since"})
+        elif deed in {"membership", "departure"} and user and org:
+            self._belong(deed, {"user_id": user["id"], "organization_id": org["id"]}, world)
+        elif user:
+            self._change(deed, user["id"])
+
+    def _belong(self, deed, pair, world):
+        held = [each["id"] for each in world.memberships if pair.items() <= each.items()]
+        if deed == "departure":
+            for each in held:
+                call(self.sandbox, "DELETE", f"{MEMBERSHIPS}/{each}")
+        elif not held:
+            self.memberships.add(call(self.sandbox, "POST", MEMBERSHIPS, pair)["id"])
+
+    def _change(self, deed, user_id):
+        if deed == "deletion":
+            call(self.sandbox, "DELETE", f"{USERS}/{user_id}")
+        elif deed == "change":
+            call(self.sandbox, "PUT", f"{USERS}/{user_id}", {"first_name": "Since"})
+        elif deed == "sign-in":
+            self.signed_in.add(user_id)
+            with closing(sqlite3.connect(self.sandbox.path)) as database, database:
+                statement = "UPDATE users SET last_sign_in_at = updated_at WHERE id = ?"
+                database.execute(statement, (user_id,))
 
 
 deeds = st.lists(
     st.tuples(
-        st.sampled_from(["user", "organization", "membership", "membership", "password"]),
+        st.sampled_from(["user", "organization", "membership", "membership", "change"]),
         person,
         organization,
     ),
@@ -104,7 +117,7 @@ deeds = st.lists(
 )
 later_deeds = st.lists(
     st.tuples(
-        st.sampled_from(["user", "membership", "deletion", "departure", "password"]),
+        st.sampled_from(["user", "membership", "deletion", "departure", "change", "sign-in"]),
         person,
         organization,
     ),
@@ -140,14 +153,14 @@ class Job:
         text = (self.folder / "differences.jsonl").read_text()
         return [json.loads(line) for line in text.splitlines()]
 
-    def undo(self):
+    def undo(self, *, also_active=False):
         (self.folder / "config.json").write_text(json.dumps(self.config))
         handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             code = Undo(
                 self.folder / "errors.jsonl.ledger",
                 self.folder / "config.json",
-                also_active=False,
+                also_active=also_active,
                 say=lambda _: None,
             ).delete()
         finally:
@@ -166,15 +179,11 @@ def ids(things):
     return {each["id"] for each in things}
 
 
-def without_stamps(things, *names):
-    return [{k: v for k, v in each.items() if k not in STAMPS | set(names)} for each in things]
-
-
 def only(things, kept, name="id"):
     return [each for each in things if each[name] in kept]
 
 
-def check_undone(before, loaded, after, others):
+def check_undone(before, loaded, after, others, *, also_active=False):
     """What the import made is gone; all else is as it was just before the undo.
 
     Args:
@@ -182,15 +191,18 @@ def check_undone(before, loaded, after, others):
         loaded: Just before the undo.
         after: After it.
         others: The outsider.
+        also_active: Users who have signed in were to be deleted, too.
     """
+    active = set() if also_active else others.signed_in
     strangers = ids(before.users) | set(others.users.values())
-    kept_users = ids(loaded.users) & strangers
+    kept_users = ids(loaded.users) & (strangers | active)
     assert after.users == only(loaded.users, kept_users)  # stamps and all: none was written to
     made_elsewhere = ids(before.memberships) | others.memberships
     kept = [
         each
         for each in loaded.memberships
-        if each["user_id"] in kept_users and each["id"] in made_elsewhere
+        if each["user_id"] in kept_users
+        and (each["id"] in made_elsewhere or each["user_id"] not in strangers)
     ]
     assert after.memberships == kept
     kept_organizations = ids(before.organizations) | set(others.organizations.values())
@@ -200,32 +212,44 @@ def check_undone(before, loaded, after, others):
     assert (after.roles, after.permissions) == (loaded.roles, loaded.permissions)
 
 
-def check_harmless(before, after, *, existing_users):
-    """What is left of the import in what was there: just what the documents say."""
-    fields = {"first_name", "metadata", "email_verified", "password_hash", "password_hash_type"}
-    if existing_users == "keep":
-        fields = set()
-    assert without_stamps(before.users, *fields) == without_stamps(after.users, *fields)
-    assert before.organizations == after.organizations
-    of_memberships = ("role_slugs", "status")
-    same = [without_stamps(each.memberships, *of_memberships) for each in (before, after)]
-    assert same[0] == same[1]
+def check_harmless(before, after, rows, *, existing_users):
+    """What is left of the import in what was there: just what the documents say.
+
+    Fields that ``update`` changed, never a password; roles added to memberships, memberships
+    deactivated; factors. All of them are what the source gives.
+    """
+    assert ids(before.users) == ids(after.users)
+    for was, now in zip(before.users, after.users, strict=True):
+        given = {name for row in rows if row["email"] == was["email"] for name in row}
+        given &= {"first_name", "metadata", "email_verified"}
+        assert changed(was, now) <= (given if existing_users == "update" else set())
+    assert ids(before.memberships) == ids(after.memberships)
     for was, now in zip(before.memberships, after.memberships, strict=True):
+        pair = was["email"], was["organization_external_id"]
+        asked = [row for row in rows if (row["email"], row.get("org_external_id")) == pair]
+        assert changed(was, now) <= {"role_slugs", "status"}
+        gained = {slug for row in asked for slug in row["role_slugs"]}
         assert set(was["role_slugs"]) <= set(now["role_slugs"])
-    assert ids(before.auth_factors) <= ids(after.auth_factors)
+        assert set(now["role_slugs"]) <= set(was["role_slugs"]) | gained
+        if was["status"] != now["status"]:
+            assert now["status"] in {row.get("status") for row in asked}
+    given = {row["email"] for row in rows if row.get("totp_secret")}
+    assert {each["email"] for each in after.auth_factors} <= given
+    assert before.organizations == after.organizations
     assert (before.roles, before.permissions) == (after.roles, after.permissions)
 
 
-@settings(max_examples=10)
+def changed(was, now):
+    return {name for name in was if was[name] != now[name]} - STAMPS
+
+
 @given(
     deeds=deeds,
     rows=st.lists(row(), min_size=1, max_size=8),
     existing_users=st.sampled_from(["keep", "update"]),
     unknown_roles=st.sampled_from(["fail", "ignore"]),
 )
-def test_diff_import_diff_undo_and_the_world_is_as_it_was(
-    deeds, rows, existing_users, unknown_roles
-):
+def from_diff_to_undo(deeds, rows, existing_users, unknown_roles):
     with a_job(existing_users=existing_users, unknown_roles=unknown_roles) as job:
         others = Outsider(job.sandbox)
         for deed in deeds:
@@ -243,10 +267,10 @@ def test_diff_import_diff_undo_and_the_world_is_as_it_was(
         counts = job.undo()
         after = job.world
         check_undone(before, loaded, after, others)
-        check_harmless(before, after, existing_users=existing_users)
+        check_harmless(before, after, rows, existing_users=existing_users)
         assert counts["users"] == len(loaded.users) - len(after.users)
         assert counts["organizations"] == len(loaded.organizations) - len(after.organizations)
-        assert +counts <= Counter(["users", "memberships", "organizations"] * counts.total())
+        assert (+counts).keys() <= {"users", "memberships", "organizations"}
 
 
 def check_plan(planned, before, loaded, done):
@@ -294,20 +318,21 @@ def check_proof(left, done, before, rows, *, existing_users, ignored):
             assert line["record_number"] in of_failed
 
 
-@settings(max_examples=10)
 @given(
     deeds=deeds,
     sources=st.lists(st.lists(row(), min_size=1, max_size=6), min_size=1, max_size=3),
     between=later_deeds,
     since=later_deeds,
-    existing_users=st.sampled_from(["keep", "update"]),
-    require_membership=st.booleans(),
+    config=st.fixed_dictionaries(
+        {
+            "existing_users": st.sampled_from(["keep", "update"]),
+            "require_membership": st.booleans(),
+        }
+    ),
     forgets=st.booleans(),
+    also_active=st.booleans(),
 )
-def test_any_number_of_imports_are_undone_whatever_others_did_meanwhile(
-    *, deeds, sources, between, since, existing_users, require_membership, forgets
-):
-    config = {"existing_users": existing_users, "require_membership": require_membership}
+def several_imports(*, deeds, sources, between, since, config, forgets, also_active):
     with a_job(**config) as job:
         others = Outsider(job.sandbox)
         for deed in deeds:
@@ -321,16 +346,12 @@ def test_any_number_of_imports_are_undone_whatever_others_did_meanwhile(
         for deed in since:
             others.do(*deed)
         loaded = job.world
-        job.undo()
-        check_undone(before, loaded, job.world, others)
+        job.undo(also_active=also_active)
+        check_undone(before, loaded, job.world, others, also_active=also_active)
 
 
-@pytest.mark.slow
-@settings(max_examples=15)
 @given(rows=st.lists(row(), min_size=5, max_size=12), deeds=deeds, seed=st.integers(0, 99))
-def test_after_lost_answers_nobody_else_is_touched_and_what_may_be_ours_is_counted(
-    rows, deeds, seed
-):
+def lost_answers(rows, deeds, seed):
     with a_job() as job:
         others = Outsider(job.sandbox)
         for deed in deeds:
@@ -346,5 +367,26 @@ def test_after_lost_answers_nobody_else_is_touched_and_what_may_be_ours_is_count
         assert only(after.users, ids(before.users)) == only(loaded.users, ids(before.users))
         assert ids(before.organizations) <= ids(after.organizations)
         assert ids(before.memberships) <= ids(after.memberships)
-        assert len(after.users) - len(before.users) <= last["uncertain_users"] <= len(after.users)
+        left = len(after.users) - len(before.users)
+        named = {row["email"] for row in rows} & {user["email"] for user in before.users}
+        assert left <= last["uncertain_users"] <= left + len(named)
         assert counts["uncertain_users"] == last["uncertain_users"]
+
+
+@pytest.fixture
+def many(request):
+    """Runs a check on as many examples as ``--fuzz`` says."""
+    return lambda check: settings(max_examples=request.config.getoption("--fuzz"))(check)()
+
+
+def test_diff_import_diff_undo_and_the_world_is_as_it_was(many):
+    many(from_diff_to_undo)
+
+
+def test_any_number_of_imports_are_undone_whatever_others_did_meanwhile(many):
+    many(several_imports)
+
+
+@pytest.mark.usefixtures("_retries_come_soon")
+def test_after_lost_answers_nobody_else_is_touched_and_what_may_be_ours_is_counted(many):
+    many(lost_answers)
