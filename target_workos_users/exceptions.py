@@ -175,6 +175,18 @@ class ApiError(TargetError):
         )
         return f"{said} ({details})" if details else said
 
+    def is_about(self, entity_id: str | None) -> bool:
+        """Whether it says that this very entity isn't there.
+
+        Recorded in workos-ruby's VCR cassettes: ``{"message": "User not found: 'user_…'.", "code":
+        "entity_not_found", "entity_id": "user_…"}``.
+        """
+        return (
+            self.reason is Reason.NOT_FOUND
+            and entity_id is not None
+            and (self.entity_id == entity_id or f"'{entity_id}'" in self.message)
+        )
+
     @property
     def retryable(self) -> bool:
         """Whether a later run may succeed with the same request."""

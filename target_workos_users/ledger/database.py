@@ -92,10 +92,14 @@ class Database:
 
     def _failure(self, error: sqlite3.Error) -> OutputError:
         way_on = "Free the disk, or whatever is in the way, and run again"
+        aside = None
         if is_damage(error) and self.path and self.path.exists():
             aside = set_aside(self.path)
             way_on = f"It is now {aside.name}: run again, and a new one is begun"
-        return OutputError(
+        failure = OutputError(
             f"ledger_path: {self.path or 'the temporary ledger'} can't be used ({error}). The last "
             f"STATE line covers all that was loaded until then. {way_on}."
         )
+        if aside:
+            self._failed = failure  # whatever fails from now on, this is why
+        return failure

@@ -165,6 +165,13 @@ class Past:
         """Those of the stream."""
         return (version for version in self.versions if version.stream == self.stream)
 
+    def has_attempted_membership(self, organization_id: str | None) -> bool:
+        """Whether a create was sent for it, and its end isn't known: a kill came in between."""
+        return any(
+            v.membership_made and not v.membership_id and v.organization_id == organization_id
+            for v in self.versions
+        )
+
     @property
     def membership(self) -> Version | None:
         """The newest version that knows the membership; None if WorkOS has to be asked."""

@@ -60,7 +60,7 @@ def make_loader(
         ledger,
         organizations=organizations,
         users=users,
-        memberships=Memberships(api, hints, organizations, roles),
+        memberships=Memberships(api, ledger, hints, organizations, roles),
         factors=Factors(api),
         organization_records=OrganizationRecords(
             api, ledger, organizations, existing=settings.existing_organizations

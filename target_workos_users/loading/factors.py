@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import ApiError, ErrorType
-from target_workos_users.loading.memberships import UserGone, is_missing
+from target_workos_users.loading.memberships import UserGone
 from target_workos_users.loading.outcome import Tally
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Factors:
             else:
                 outcome.tallies.append(Tally.FACTORS)
         except ApiError as error:
-            if is_missing(error, user.id):
+            if error.is_about(user.id):
                 raise UserGone(str(error)) from error
             outcome.errors.append(error.as_record_error(ErrorType.TOTP_ENROLL))
             return False

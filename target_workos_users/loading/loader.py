@@ -214,9 +214,8 @@ class Loader:
         )
         before = task.before
         if membership is None and before and before.organization_id == outcome.org_id:
-            membership = LoadedMembership(
-                before.membership_id, before.membership_made, before.roles, before.inactive
-            )
+            made = before.membership_made and before.membership_id is not None
+            membership = LoadedMembership(before.membership_id, made, before.roles, before.inactive)
         version = Version(
             digest=task.digest,
             number=task.number,

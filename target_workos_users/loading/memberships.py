@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,13 @@ from target_workos_users.exceptions import (
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
 from target_workos_users.loading.loaded import LoadedMembership, LoadedUser
 from target_workos_users.loading.outcome import Outcome, Tally
-from target_workos_users.loading.role_writes import Membership, RoleWrites, slugs_of
+from target_workos_users.loading.role_writes import Membership, RoleWrites, is_older, slugs_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_workos_users.api.workos import WorkOS
-    from target_workos_users.ledger import Version
+    from target_workos_users.ledger import Ledger, Version
     from target_workos_users.loading.hints import Hints
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.roles import Roles
@@ -43,6 +44,7 @@ class Memberships:
 
     Args:
         api: WorkOS.
+        ledger: Learns of creates that more is to follow.
         hints: What is in WorkOS already.
         organizations: Resolves an organization anew that was deleted in WorkOS in the meantime.
         roles: The roles that WorkOS knows.
@@ -52,6 +54,7 @@ class Memberships:
     def __init__(
         self,
         api: WorkOS,
+        ledger: Ledger,
         hints: Hints,
         organizations: OrganizationCache,
         roles: Roles,
@@ -59,6 +62,7 @@ class Memberships:
         delays: Sequence[float] = LOOKUP_DELAYS,
     ) -> None:
         self._api = api
+        self._ledger = ledger
         self._hints = hints
         self._organizations = organizations
         self._roles = roles
@@ -97,13 +101,13 @@ class Memberships:
             try:
                 return await self._ensure(task, user, outcome, look_first=look_first)
             except ApiError as error:
-                if not is_missing(error, outcome.org_id):
+                if not error.is_about(outcome.org_id):
                     raise
                 self._organizations.forget(outcome.org_id or "")
                 outcome.org_id = await self._organizations.resolve(organization)
                 return await self._ensure(task, user, outcome, look_first=False)
         except ApiError as error:
-            if is_missing(error, user.id):
+            if error.is_about(user.id):
                 raise UserGone(str(error)) from error
             raise error.as_record_error(ErrorType.MEMBERSHIP_CREATE) from error
 
@@ -111,7 +115,7 @@ class Memberships:
         self, task: Task, user: LoadedUser, outcome: Outcome, *, look_first: bool
     ) -> LoadedMembership:
         known = self._known(task, outcome)
-        if known is not None and not _roles_moved(task, known):
+        if known is not None and not task.moves_roles(known):
             outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
             roles = task.row.role_slugs or known.roles
             made = LoadedMembership(
@@ -119,12 +123,14 @@ class Memberships:
             )
             return await self._set_status(task, outcome, made)
         found = None
-        if known is not None or (look_first and not user.fresh):
-            found = await self._look(user, outcome, may_be_hinted=known is None)
+        attempted = task.past.has_attempted_membership(outcome.org_id)
+        if known is not None or ((look_first or attempted) and not user.fresh):
+            may_be_hinted = known is None and not attempted
+            found = await self._look(user, outcome, may_be_hinted=may_be_hinted)
         stays = known is not None or task.row.status == "inactive"  # a create would revive it
         if found is not None and (stays or found.get("status") != "inactive"):
             made_before = known is not None and known.membership_made
-            return await self._complete(task, outcome, found, made=made_before)
+            return await self._complete(task, outcome, found, made=made_before, revived=attempted)
         try:
             wanted = await self._roles.known(task.row.role_slugs, outcome.org_id or "", outcome)
         except RecordError:
@@ -133,11 +139,33 @@ class Memberships:
             if found is None or found.get("status") == "inactive":
                 raise
             return await self._complete(task, outcome, found, made=False)
+        return await self._create(task, user, outcome, wanted, found)
+
+    async def _create(
+        self,
+        task: Task,
+        user: LoadedUser,
+        outcome: Outcome,
+        wanted: list[str],
+        found: Membership | None,
+    ) -> LoadedMembership:
+        """Create it, or make one that was found inactive active again.
+
+        Args:
+            task: The row.
+            user: The row's user.
+            outcome: Takes tallies and errors.
+            wanted: Roles that WorkOS knows.
+            found: As WorkOS has it.
+        """
+        if task.row.status == "inactive":
+            task.attempt_membership(self._ledger, outcome.org_id)
+            await asyncio.sleep(0)  # the ledger commits that before the request is sent
         try:
             created = await self._writes.create(user, outcome, wanted)
         except ApiError as error:
             return await self._recover(task, user, outcome, error)
-        was_there = found is not None or (not user.fresh and _is_older(created))
+        was_there = found is not None or (not user.fresh and is_older(created))
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if was_there else Tally.MEMBERSHIPS)
         if not was_there and wanted and set(slugs_of(created)) <= set(wanted):
             outcome.tallies.append(Tally.ROLES_ASSIGNED)
@@ -180,7 +208,9 @@ class Memberships:
             raise error
         # A fresh user's can only be of an earlier attempt of ours.
         made = error.ambiguous and user.fresh
-        return await self._complete(task, outcome, found, made=made, fresh=made)
+        return await self._complete(
+            task, outcome, found, made=made, fresh=made, revived=error.ambiguous
+        )
 
     async def _complete(
         self,
@@ -190,6 +220,7 @@ class Memberships:
         *,
         made: bool,
         fresh: bool = False,
+        revived: bool = False,
     ) -> LoadedMembership:
         """Give a membership that exists the roles that it lacks.
 
@@ -199,12 +230,13 @@ class Memberships:
             found: As WorkOS has it.
             made: This import made it: it loses the roles that the row gave and gives no more.
             fresh: … for this very row: it has just the row's roles.
+            revived: It may have become active by an earlier attempt of this row.
         """
         if found.get("status") == "pending":
             raise _pending(outcome)
         outcome.tallies.append(Tally.MEMBERSHIPS if fresh else Tally.MEMBERSHIPS_EXISTING)
         wanted, held = list(task.row.role_slugs), slugs_of(found)
-        given_up = _given_up(task) if made else set()
+        given_up = task.given_up if made else set()
         if fresh and wanted:
             given_up = set(held) - set(wanted)
         if not held.keys() >= set(wanted):
@@ -215,7 +247,7 @@ class Memberships:
             outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
         inactive = found.get("status") == "inactive"
         membership = LoadedMembership(found["id"], made, roles, inactive=inactive)
-        return await self._set_status(task, outcome, membership)
+        return await self._set_status(task, outcome, membership, revived=revived)
 
     async def _set_status(
         self, task: Task, outcome: Outcome, membership: LoadedMembership, *, revived: bool = False
@@ -244,40 +276,6 @@ class Memberships:
         return found[0] if found else None
 
 
-def is_missing(error: ApiError, entity_id: str | None) -> bool:
-    """Whether the answer is a 404 of this very entity.
-
-    Recorded in workos-ruby's VCR cassettes: ``{"message": "User not found: 'user_…'.", "code":
-    "entity_not_found", "entity_id": "user_…"}``.
-    """
-    return (
-        error.reason is Reason.NOT_FOUND
-        and entity_id is not None
-        and (error.entity_id == entity_id or f"'{entity_id}'" in error.message)
-    )
-
-
-def _roles_moved(task: Task, known: Version) -> bool:
-    """Whether the row asks for roles that aren't known as given, or gives some up."""
-    given = {slug for version in task.past.versions for slug in version.roles}
-    return not given.issuperset(task.row.role_slugs) or bool(
-        known.membership_made and _given_up(task)
-    )
-
-
-def _given_up(task: Task) -> set[str]:
-    """Roles that the row gave before, and that no row of its identity gives any more."""
-    if task.before is None or not task.row.role_slugs:
-        return set()
-    others = {
-        slug
-        for version in task.past.versions
-        if version.digest != task.before.digest
-        for slug in version.roles
-    }
-    return set(task.before.roles) - set(task.row.role_slugs) - others
-
-
 def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
     pending = RecordError.worded(
         ErrorType.MEMBERSHIP_CREATE,
@@ -288,12 +286,3 @@ def _pending(outcome: Outcome, error: ApiError | None = None) -> RecordError:
     if error is not None:
         return error.as_record_error(pending.error_type, pending.message, pending.pattern)
     return pending
-
-
-def _is_older(made: Membership) -> bool:
-    """Whether create answered with a membership that it reactivated.
-
-    A new one's stamps are equal (recorded in workos-ruby's VCR cassettes).
-    """
-    created_at, updated_at = made.get("created_at"), made.get("updated_at")
-    return bool(created_at and updated_at and created_at < updated_at)

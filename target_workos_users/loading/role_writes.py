@@ -111,6 +111,15 @@ class RoleWrites:
         return written, roles
 
 
+def is_older(made: Membership) -> bool:
+    """Whether create answered with a membership that it reactivated.
+
+    A new one's stamps are equal (recorded in workos-ruby's VCR cassettes).
+    """
+    created_at, updated_at = made.get("created_at"), made.get("updated_at")
+    return bool(created_at and updated_at and created_at < updated_at)
+
+
 def slugs_of(membership: Membership) -> dict[str, None]:
     """The slugs of a membership's roles: all in ``roles``, the primary one in ``role``."""
     roles = [membership.get("role"), *(membership.get("roles") or ())]

@@ -78,6 +78,52 @@ class Task(AnyTask):
     user_is_gone: bool = False
     was_reset: bool = False
 
+    def attempt_membership(self, ledger: Ledger, organization_id: str | None) -> None:
+        """A create is about to be sent, and more is to follow it.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        version = Version(
+            self.digest,
+            self.number,
+            organization_id=organization_id,
+            membership_made=True,
+            prints=self.prints_before,
+        )
+        ledger.settle(
+            self.identity,
+            version,
+            stream=self.stream,
+            chunk=self.chunk,
+            email=self.row.email,
+            error="unfinished",
+        )
+
+    @property
+    def given_up(self) -> set[str]:
+        """Roles that the row gave before, and that no row of its identity gives any more."""
+        if self.before is None or not self.row.role_slugs:
+            return set()
+        others = {
+            slug
+            for version in self.past.versions
+            if version.digest != self.before.digest
+            for slug in version.roles
+        }
+        return set(self.before.roles) - set(self.row.role_slugs) - others
+
+    def moves_roles(self, known: Version) -> bool:
+        """Whether the row asks for roles that a membership isn't known to have, or gives some up.
+
+        Args:
+            known: The membership, as the ledger knows it.
+        """
+        given = {slug for version in self.past.versions for slug in version.roles}
+        return not given.issuperset(self.row.role_slugs) or bool(
+            known.membership_made and self.given_up
+        )
+
     @property
     def is_probably_there(self) -> bool:
         """Whether to look before anything is created."""

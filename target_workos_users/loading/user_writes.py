@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.exceptions import ApiError, ErrorType, Reason, RecordError
-from target_workos_users.loading.memberships import UserGone, is_missing
+from target_workos_users.loading.memberships import UserGone
 from target_workos_users.loading.outcome import Outcome, Tally
 from target_workos_users.loading.user_lookup import UserLookup, conflict
 
@@ -37,7 +37,7 @@ class UserWrites:
         try:
             await self._api.update_user(user_id, body)
         except ApiError as error:
-            if is_missing(error, user_id):
+            if error.is_about(user_id):
                 raise UserGone(str(error)) from error
             outcome.errors.append(await self._error(row, user_id, error))
             return False

@@ -143,7 +143,9 @@ class Run:
             self.ledger,
             organizations=self.organizations,
             users=users,
-            memberships=Memberships(api, self.hints, self.organizations, roles, delays=(0, 0, 0)),
+            memberships=Memberships(
+                api, self.ledger, self.hints, self.organizations, roles, delays=(0, 0, 0)
+            ),
             factors=Factors(api),
             organization_records=OrganizationRecords(
                 api, self.ledger, self.organizations, existing="keep", delays=(0, 0, 0)
