@@ -22,7 +22,8 @@ settings.load_profile("any machine")
 
 
 def pytest_addoption(parser):
-    parser.addoption("--slow", action="store_true", help="run tests marked slow")
+    parser.addoption("--deep", action="store_true", help="run tests marked deep, as CI does")
+    parser.addoption("--slow", action="store_true", help="run tests marked deep or slow")
     parser.addoption("--kills", type=int, default=6, help="random kills of a running import")
     parser.addoption("--soak", type=int, default=2_000, help="records of the soak test")
     parser.addoption("--kill-every", type=float, default=2.0, help="seconds, in the soak test")
@@ -35,12 +36,15 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_collection_modifyitems(config, items):
-    if config.getoption("--slow"):
-        return
-    skip = pytest.mark.skip(reason="slow: takes minutes; run with --slow")
+    slow = config.getoption("--slow")
+    skips = {
+        "slow": not slow and "slow: takes minutes; run with --slow",
+        "deep": not (slow or config.getoption("--deep")) and "deep: run with --deep, as CI does",
+    }
     for item in items:
-        if "slow" in item.keywords:
-            item.add_marker(skip)
+        for mark, reason in skips.items():
+            if reason and mark in item.keywords:
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 @pytest.fixture

@@ -153,9 +153,9 @@ def _prepare(database: sqlite3.Connection) -> sqlite3.Connection:
 
 def is_damage(error: sqlite3.Error) -> bool:
     """Whether an error tells that the file itself is damaged, not what it is used for."""
-    return not isinstance(error, sqlite3.OperationalError) or any(
-        text in str(error) for text in ("no such ", "unsupported file format")
-    )
+    if not isinstance(error, sqlite3.OperationalError):
+        return True
+    return "no such " in str(error) or str(error) == "unsupported file format"  # a torn header
 
 
 def _pragma(database: sqlite3.Connection, name: str) -> int:

@@ -31,7 +31,7 @@ from tests.support.whole_target import running_sandbox
 from workos_sandbox import read_contents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.support.markdown import Block
 
@@ -51,6 +51,7 @@ FILES = sorted(
 )
 README = "README.md"
 GO_ON = ("docs/cut-over.md", "docs/operations.md", "docs/state.md")  # from what the README left
+LONG = {*GO_ON, "docs/from-the-node-tools.md", "docs/running.md"}  # Meltano by the half dozen
 WITH_UV = (  # pip would install it anew
     "PIP_BREAK_SYSTEM_PACKAGES=1 python3 -m pip install -q uv && python3 -m uv run"
 )
@@ -126,6 +127,14 @@ def commands(file: str) -> Iterator[Block]:
     return (each for each in blocks(ROOT / file) if each.language == SHELL and not each.not_run)
 
 
+def each_file(files: Iterable[str]) -> pytest.MarkDecorator:
+    """A test for each; the long ones are deep."""
+    deep = dict.fromkeys(LONG, pytest.mark.deep)
+    return pytest.mark.parametrize(
+        "file", [pytest.param(file, marks=deep.get(file, ())) for file in files]
+    )
+
+
 @contextmanager
 def reader_in(folder: Path) -> Iterator[Reader]:
     """Has the project as it is after cloning, and a few files of its own."""
@@ -144,13 +153,10 @@ def reader_in(folder: Path) -> Iterator[Reader]:
         follower.leave()
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        file
-        for file in FILES
-        if file not in {README, *GO_ON} and not Path(file).match(OWN_TESTS) and any(commands(file))
-    ],
+@each_file(
+    file
+    for file in FILES
+    if file not in {README, *GO_ON} and not Path(file).match(OWN_TESTS) and any(commands(file))
 )
 def test_its_commands_work(tmp_path, file):
     with reader_in(tmp_path) as reader:
@@ -241,7 +247,7 @@ def test_the_next_ones_look_around_load_into_workos_and_resume(reader, read_me):
 
 
 @one_clone
-@pytest.mark.parametrize("file", GO_ON)
+@each_file(GO_ON)
 @pytest.mark.usefixtures("read_me")
 def test_the_commands_of_what_goes_on_from_it_work(reader, file):
     assert reader.follow(file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import concurrent.futures
 import csv
 import gzip
 import hashlib
@@ -15,9 +14,10 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -28,8 +28,12 @@ from tests.stress.kill.test_meltano_stops import plugin
 from tests.support.whole_target import records, run_target, running_sandbox, schema, write_messages
 from workos_sandbox import read_contents
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 pytest.importorskip("meltano")
 pytestmark = pytest.mark.xdist_group("recipes")  # each is followed once
+deep = pytest.mark.deep
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "docs" / "recipes"
@@ -44,6 +48,7 @@ NAMES = (
     "sql",
     "workos-package",
 )
+EVERY_RUN = ("auth0", "firebase", "sql", "workos-package")  # without --deep, too
 RUN = "uv run meltano run tap-csv target-workos-users"
 IN_FLIGHT = 20  # the setting concurrency
 
@@ -114,37 +119,27 @@ class Recipe:
         return [json.loads(line) for line in lines]
 
 
-class Recipes(Mapping[str, Recipe]):
-    """All recipes, two at a time, each waited for when a test asks for it: most is start-up."""
-
-    def __init__(self, root: Path, pool: concurrent.futures.Executor) -> None:
-        self._root = root
-        self._futures = {name: pool.submit(self._follow, name) for name in NAMES}
-
-    def _follow(self, name: str) -> Recipe:
-        done = shell(self._root, "\n".join(commands(name)))
-        assert done.returncode == 0, done.stderr
-        return Recipe(self._root / "docs/recipes" / name, done.stderr)
-
-    def __getitem__(self, name: str) -> Recipe:
-        return self._futures[name].result()
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._futures)
-
-    def __len__(self) -> int:
-        return len(self._futures)
-
-
 @pytest.fixture(scope="module")
 def recipes(tmp_path_factory):
+    """Gives the recipe of a name, followed when it is asked for first."""
     root = tmp_path_factory.mktemp("clone")
     shutil.copytree(
         RECIPES, root / "docs/recipes", ignore=shutil.ignore_patterns("output", ".meltano")
     )
-    pool = concurrent.futures.ThreadPoolExecutor(2)
-    yield Recipes(root, pool)
-    pool.shutdown(cancel_futures=True)  # those that no test has asked for
+
+    @cache
+    def follow(name: str) -> Recipe:
+        done = shell(root, "\n".join(commands(name)))
+        assert done.returncode == 0, done.stderr
+        return Recipe(root / "docs/recipes" / name, done.stderr)
+
+    return follow
+
+
+def each_of(names: Iterable[str]) -> pytest.MarkDecorator:
+    """A test for each recipe; most are deep."""
+    marks = dict.fromkeys(NAMES, deep) | dict.fromkeys(EVERY_RUN, ())
+    return pytest.mark.parametrize("name", [pytest.param(n, marks=marks[n]) for n in names])
 
 
 def names(user):
@@ -152,7 +147,7 @@ def names(user):
 
 
 def test_auth0_users_come_with_password_totp_metadata_and_organization(recipes):
-    recipe = recipes["auth0"]
+    recipe = recipes("auth0")
     users = recipe.users
     assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
     ada = users["ada@example.com"]
@@ -179,7 +174,7 @@ def auth0_hash(email):
 
 
 def test_an_auth0_hash_is_found_by_alt_id_and_by_a_linked_identity(recipes):
-    users = recipes["auth0"].users
+    users = recipes("auth0").users
     assert users["jose@example.com"]["external_id"] == "auth0|legacy-17"
     assert names(users["jose@example.com"]) == ("José", "Núñez")
     assert not users["jose@example.com"]["email_verified"]
@@ -190,25 +185,26 @@ def test_an_auth0_hash_is_found_by_alt_id_and_by_a_linked_identity(recipes):
 
 
 def test_a_password_that_a_stranger_set_for_an_address_doesnt_open_its_owners_account(recipes):
-    grace = recipes["auth0"].users["grace@example.com"]
+    grace = recipes("auth0").users["grace@example.com"]
     assert grace["external_id"].startswith("google-oauth2|")
     assert grace["email_verified"]
     assert grace["password_hash"] is None
 
 
-@pytest.mark.parametrize("name", CONVERTED)
+@each_of(CONVERTED)
 def test_what_to_csv_leaves_out_is_counted_as_the_readme_says(recipes, name):
     readme = (RECIPES / name / "README.md").read_text()
     expected = re.findall(r"^ *((?:output/users\.csv: |left out, ).*)$", readme, re.MULTILINE)
-    said = recipes[name].said.splitlines()
+    said = recipes(name).said.splitlines()
     assert [line for line in said if line in expected] == expected
     assert [line for line in said if line.startswith("left out, ")] == expected[1:]
-    csv_file = recipes[name].folder / "output/users.csv"
+    csv_file = recipes(name).folder / "output/users.csv"
     assert stat.S_IMODE(csv_file.stat().st_mode) == 0o600
 
 
+@deep
 def test_clerk_hashes_are_put_into_workos_form_and_fit_the_passwords(recipes):
-    users = recipes["clerk"].users
+    users = recipes("clerk").users
     types = {email.partition("@")[0]: u["password_hash_type"] for email, u in users.items()}
     assert types == {
         "ada": "bcrypt",
@@ -269,8 +265,9 @@ def firebase(password, salt, given):
     return encryptor.update(unpadded(given["sk"]))
 
 
+@deep
 def test_clerk_users_come_with_verified_email_totp_and_username(recipes):
-    recipe = recipes["clerk"]
+    recipe = recipes("clerk")
     users = recipe.users
     ada, jose = users["ada@example.com"], users["jose@example.com"]
     assert ada["external_id"] == "user_2YDryYFVMM1W1plDDKz7Gzf4we6"
@@ -282,14 +279,16 @@ def test_clerk_users_come_with_verified_email_totp_and_username(recipes):
     assert recipe.factors == {"ada@example.com": "JBSWY3DPEHPK3PXP"}
 
 
+@deep
 def test_a_clerk_user_without_email_is_told_of(recipes):
-    (line,) = recipes["clerk"].errors
+    (line,) = recipes("clerk").errors
     assert line["external_id"] == "user_2YDsIwT7aNdWmPk5xRsEjHvCuYg"
     assert line["error_message"].startswith("email: missing")
 
 
+@deep
 def test_clerk_memberships_come_from_a_second_csv(recipes):
-    assert recipes["clerk"].memberships == {
+    assert recipes("clerk").memberships == {
         ("ada@example.com", "org_2YDt1Acme", "Acme Inc", "admin"),
         ("ada@example.com", "org_2YDt2Globex", "Globex", "member"),
         ("grace@example.com", "org_2YDt1Acme", "Acme Inc", "member"),
@@ -297,7 +296,7 @@ def test_clerk_memberships_come_from_a_second_csv(recipes):
 
 
 def test_a_package_of_workos_tool_comes_whole(recipes):
-    recipe = recipes["workos-package"]
+    recipe = recipes("workos-package")
     world = read_contents(recipe.folder / "output/sandbox.db")
     assert {
         (m["email"], m["organization_external_id"]): set(m["role_slugs"]) for m in world.memberships
@@ -331,7 +330,7 @@ def test_a_package_of_workos_tool_comes_whole(recipes):
 
 
 def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
-    recipe = recipes["firebase"]
+    recipe = recipes("firebase")
     users = recipe.users
     user, jose = users["user1@test.com"], users["jose@example.com"]
     assert user["external_id"] == "kYi4EvWQlQTKSfnJ3dRSP6IH3ed2"
@@ -347,7 +346,7 @@ def test_firebase_users_come_with_hashes_that_fit_and_claims(recipes):
 
 
 def test_firebase_users_come_whatever_their_export_lacks(recipes):
-    users = recipes["firebase"].users
+    users = recipes("firebase").users
     assert users.keys() == {
         f"{name}@{domain}"
         for name, domain in (
@@ -367,8 +366,9 @@ def test_firebase_users_come_whatever_their_export_lacks(recipes):
     assert nosalt["metadata"] == {}
 
 
+@deep
 def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
-    recipe = recipes["cognito"]
+    recipe = recipes("cognito")
     users = recipe.users
     assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
     jose = users["jose@example.com"]
@@ -383,8 +383,9 @@ def test_cognito_users_come_with_custom_attributes_and_groups(recipes):
     assert recipe.memberships == {("ada@example.com", "acme", "acme", "admin")}
 
 
+@deep
 def test_keycloak_users_come_with_hashes_that_fit_totp_attributes_and_roles(recipes):
-    recipe = recipes["keycloak"]
+    recipe = recipes("keycloak")
     users = recipe.users
     assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
     ada, jose = users["ada@example.com"], users["jose@example.com"]
@@ -406,8 +407,9 @@ def test_keycloak_users_come_with_hashes_that_fit_totp_attributes_and_roles(reci
     assert recipe.errors == []
 
 
+@deep
 def test_okta_users_come_with_organization_and_groups(recipes):
-    recipe = recipes["okta"]
+    recipe = recipes("okta")
     users = recipe.users
     assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
     ada = users["ada@example.com"]
@@ -422,8 +424,9 @@ def test_okta_users_come_with_organization_and_groups(recipes):
     assert recipe.errors == []
 
 
+@deep
 def test_django_users_come_with_hashes_that_fit_and_without_inactive_ones(recipes):
-    recipe = recipes["django"]
+    recipe = recipes("django")
     users = recipe.users
     assert users.keys() == {f"{name}@example.com" for name in ("ada", "grace", "jose", "linus")}
     ada, jose = users["ada@example.com"], users["jose@example.com"]
@@ -440,8 +443,9 @@ def test_django_users_come_with_hashes_that_fit_and_without_inactive_ones(recipe
     assert recipe.errors == []
 
 
+@deep
 def test_laravel_users_come_with_bcrypt_hashes_and_without_text_nulls(recipes):
-    recipe = recipes["laravel"]
+    recipe = recipes("laravel")
     users = recipe.users
     with (RECIPES / "laravel/users.csv").open(newline="") as file:
         rows = {row["email"]: row for row in csv.DictReader(file)}
@@ -457,8 +461,9 @@ def test_laravel_users_come_with_bcrypt_hashes_and_without_text_nulls(recipes):
     assert recipe.errors == []
 
 
+@deep
 def test_supabase_users_come_with_hashes_of_each_kind_totp_and_tenant(recipes):
-    recipe = recipes["supabase"]
+    recipe = recipes("supabase")
     users = recipe.users
     types = {email: user["password_hash_type"] for email, user in users.items()}
     assert types == {
@@ -481,8 +486,9 @@ def test_supabase_users_come_with_hashes_of_each_kind_totp_and_tenant(recipes):
     assert recipe.errors == []
 
 
+@deep
 def test_better_auth_users_come_with_scrypt_hashes_that_fit_and_organizations(recipes):
-    recipe = recipes["better-auth"]
+    recipe = recipes("better-auth")
     users = recipe.users
     assert users.keys() == {"ada@example.com", "jose@example.com", "grace@example.com"}
     ada, jose = users["ada@example.com"], users["jose@example.com"]
@@ -501,7 +507,7 @@ def test_better_auth_users_come_with_scrypt_hashes_that_fit_and_organizations(re
 
 
 def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(recipes):
-    recipe = recipes["sql"]
+    recipe = recipes("sql")
     users = recipe.users
     assert users.keys() == {
         f"{name}@example.com" for name in ("ada", "grace", "jose", "nell", "zoe")
@@ -522,12 +528,12 @@ def test_a_users_table_comes_with_a_membership_a_row_and_without_disabled_users(
     assert recipe.errors == []
 
 
-def test_no_recipe_prints_a_secret(recipes):
-    for recipe in recipes.values():
-        assert not re.search(
-            r"\$2[aby]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ|Xr3pLq|9iHxvs94|16a93d72",
-            recipe.said,
-        )
+@each_of(NAMES)
+def test_no_recipe_prints_a_secret(recipes, name):
+    assert not re.search(
+        r"\$2[aby]\$|argon2id\$|pbkdf2\w*\$|jxspr8Ki|JBSWY3|PA6FWZ|Xr3pLq|9iHxvs94|16a93d72",
+        recipes(name).said,
+    )
 
 
 @pytest.mark.parametrize(
@@ -536,7 +542,7 @@ def test_no_recipe_prints_a_secret(recipes):
 )
 def test_a_second_conversion_and_run_send_no_request(recipes, name):
     once_more = [line for line in commands(name) if not line.startswith(("mkdir", "TAP_CSV"))]
-    again = shell(recipes[name].folder.parent.parent.parent, "\n".join(once_more))
+    again = shell(recipes(name).folder.parent.parent.parent, "\n".join(once_more))
     assert again.returncode == 0, again.stderr
     assert "requests: 0" in again.stderr
 

@@ -60,6 +60,16 @@ def test_a_ledger_that_was_never_finished_or_is_torn_is_set_aside(path, damage):
     assert opened_and_closed(path) == []
 
 
+def test_a_ledger_whose_header_is_torn_is_set_aside(path):
+    opened_and_closed(path)
+    with path.open("r+b") as file:
+        file.seek(44)  # sqlite.org/fileformat2.html: the schema format number
+        file.write(b"torn")
+    (said,) = opened_and_closed(path)
+    assert "is damaged" in said
+    assert opened_and_closed(path) == []
+
+
 def test_a_file_of_noise_is_set_aside(path):
     path.write_bytes(b"noise" * 1000)
     (said,) = opened_and_closed(path)

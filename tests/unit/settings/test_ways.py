@@ -182,11 +182,12 @@ def place(tmp_path, shared):
 
 
 def ways(*slow):
-    """A test for each; those that are slow are run with ``--slow``."""
+    """A test for each; those that are slow are run with ``--slow``, one more with ``--deep``."""
     in_one_process = pytest.mark.xdist_group("meltano-settings")
     pipes = (Place.file, Place.pipe, Place.pipe_with_env, Place.dotenv, Place.over_the_file)
     meltano = (Place.declared, Place.undeclared, Place.inherited, Place.inherited_undeclared)
     marks = {way: [in_one_process, *([pytest.mark.slow] * (way in slow))] for way in meltano}
+    marks[Place.inherited_undeclared].append(pytest.mark.deep)
     each = [*pipes, *(pytest.param(way, marks=marks[way]) for way in meltano)]
     return pytest.mark.parametrize("way", each, ids=lambda way: way.__name__)
 
