@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.state import (
@@ -71,20 +72,32 @@ class Outputs:
         if self.begins or not entry.started:
             entry.started = now()
         self.ledger = ledger
-        self.ledger.begin(None if beside else entry.lineage, mark)
+        goes_on = self.ledger.begin(None if beside else entry.lineage, mark)
         self.errors = ErrorsFile(errors_path)
-        self._open_errors(entry, incremental, say)
+        self._open_errors(entry, incremental, say, goes_on=goes_on and not beside)
         entry.version, entry.destination = VERSION, destination
         self.checkpoint = Checkpoint(entry, start.tap_state)
 
     def _open_errors(
-        self, entry: Entry, incremental: Collection[str], say: Callable[[str], None]
+        self,
+        entry: Entry,
+        incremental: Collection[str],
+        say: Callable[[str], None],
+        *,
+        goes_on: bool,
     ) -> None:
         known = entry.errors
         if known and known.path != str(self.errors.path):
             known = None
         size, tail = (known.bytes, known.tail) if known else (0, "")
-        proven = self.errors.open(size, tail, incremental.__contains__ if self.begins else None)
+        owner = f"{entry.lineage} {self.errors.path}"
+        self.errors.before_replacing = partial(self.ledger.note_errors, owner)
+        proven = self.errors.open(
+            size,
+            tail,
+            incremental.__contains__ if self.begins else None,
+            replaced=self.ledger.errors_of(owner) if goes_on else None,
+        )
         if not proven:
             failed = sum(stream.tally.get(FAILED, 0) for stream in entry.streams.values())
             say(

@@ -35,16 +35,26 @@ class ErrorsFile:
     Attributes:
         size: Bytes in it.
         tail: A digest of its last line; empty if there is none.
+        before_replacing: Called with size and tail of the file that is about to take its place: a
+            kill may come before a checkpoint says so.
     """
 
     def __init__(self, path: str) -> None:
         self.path = Path(path)
         self.size = 0
         self.tail = ""
+        self.before_replacing: Callable[[int, str], object] = lambda _size, _tail: None
         self._file: IO[bytes] | None = None
         self._of_this_run = 0
 
-    def open(self, size: int, tail: str, keep_lines: Callable[[str], bool] | None = None) -> bool:
+    def open(
+        self,
+        size: int,
+        tail: str,
+        keep_lines: Callable[[str], bool] | None = None,
+        *,
+        replaced: tuple[int, str] | None = None,
+    ) -> bool:
         """Get ready to append.
 
         A file is continued only where a checkpoint proves that it is its own: what comes after
@@ -56,9 +66,11 @@ class ErrorsFile:
             tail: Digest of the line that ends there.
             keep_lines: A new pass begins, and the file is renamed too. Its lines go on in the new
                 one if this says so of their stream.
+            replaced: Size and tail of the file that took its place, as far as is known, after the
+                checkpoint.
 
         Returns:
-            Whether it was what the checkpoint says.
+            Whether it was what the checkpoint says, or what took its place.
 
         Raises:
             SettingsError: The file can't be written.
@@ -68,12 +80,14 @@ class ErrorsFile:
             self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
             end = self._file.seek(0, os.SEEK_END)
             proven = size <= end and tail == self._line_digest(size)
+            if not proven and replaced == (end, self._line_digest(end)):
+                proven, size = True, end
             size = size if proven else 0
             if end and (keep_lines or not size):
                 self.close()
                 aside = self._move_aside()
                 kept = _lines(aside, size, keep_lines) if keep_lines else ()
-                private_replace(self.path, kept, sync=True)
+                private_replace(self.path, self._noted(kept), sync=True)
                 self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
                 size = self._file.seek(0, os.SEEK_END)
             self._file.truncate(size)
@@ -141,7 +155,7 @@ class ErrorsFile:
             return
         lines = self._lines_but(is_settled, was_tried, again_from)
         try:
-            private_replace(self.path, lines, sync=True)
+            private_replace(self.path, self._noted(lines), sync=True)
             self._file.close()
             self._file = private_open(self.path, os.O_RDWR | os.O_APPEND)
             self._look(self._file.seek(0, os.SEEK_END))
@@ -180,6 +194,14 @@ class ErrorsFile:
                 position += len(raw)
                 if line is None or not was_tried(line):
                     yield raw
+
+    def _noted(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The lines; and then, before they are put in place, a word of what they come to."""
+        size, last = 0, b""
+        for last in lines:
+            size += len(last)
+            yield last
+        self.before_replacing(size, line_digest(last[:-1]) if last else "")
 
     def _lines_before(self) -> Iterator[tuple[int, bytes]]:
         """The lines of earlier runs, with their positions."""

@@ -57,6 +57,27 @@ class LedgerFile:
         )
         return str(rows[0][0]) if rows else None
 
+    def note_errors(self, owner: str, size: int, tail: str) -> None:
+        """Another errors file is about to take the place of the one that the checkpoint knows.
+
+        Args:
+            owner: Whose it is: the import, and the file.
+            size: Bytes in it.
+            tail: Digest of its last line.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        value = f"{size} {tail} {owner}"
+        self._database.write("INSERT OR REPLACE INTO meta VALUES ('errors', ?)", (value,))
+        self.commit()
+
+    def errors_of(self, owner: str) -> tuple[int, str] | None:
+        """Size and tail of the errors file that was noted last, if it is this owner's."""
+        with self._database.reading():
+            size, tail, of = (self._meta("errors") or "0  ").split(" ", 2)
+            return (int(size), tail) if of == owner else None
+
     def was_undone(self, lineage: str) -> bool:
         """Whether what an import made was deleted since, by ``workos-users undo``."""
         return bool(

@@ -99,6 +99,25 @@ def test_what_the_checkpoint_does_not_cover_is_cut_off(errors):
     assert again.size == errors.path.stat().st_size
 
 
+@pytest.mark.parametrize("changed_since", [False, True])
+def test_a_kill_between_a_shorter_file_and_the_checkpoint_that_says_so_loses_no_line(
+    errors, changed_since
+):
+    errors.open(0, "")
+    errors.append([line(1), line(2)])
+    of_checkpoint = errors.size, errors.tail
+    errors.close()
+    errors.open(*of_checkpoint)
+    noted = []
+    errors.before_replacing = lambda *position: noted.append(position)
+    errors.drop_lines(lambda each: each.record_number == 2)
+    errors.close()
+    if changed_since:
+        errors.path.write_bytes(errors.path.read_bytes() * 2)
+    assert errors.open(*of_checkpoint, replaced=noted[-1]) is not changed_since
+    assert numbers(errors.path) == ([] if changed_since else [1])
+
+
 def test_a_file_that_was_moved_away_is_told_and_a_new_one_begun(errors):
     assert not errors.open(1000, "the digest of its last line")
     errors.append([line(1)])
