@@ -226,9 +226,11 @@ class ModelRun:
             self._read(messages, importer)
             importer.close()
         except Crash as crash:
-            if isinstance(crash, Signal) and self.world.random.random() < 0.5:
-                self._stop_gently(importer)
-            self._kill(outputs)
+            try:
+                if isinstance(crash, Signal) and self.world.random.random() < 0.5:
+                    self._stop_gently(importer)
+            finally:
+                self._kill(outputs)
             return False
         except BaseException:
             self._kill(outputs)
