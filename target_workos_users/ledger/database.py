@@ -30,6 +30,7 @@ class Database:
         self.path = path
         self.defer: Callable[[Callable[[], None]], object] = lambda _: None
         self._connection = connection
+        self._is_open = True
         self._failed: OutputError | None = None
 
     def query(self, statement: str, values: tuple[Any, ...] | dict[str, Any] = ()) -> list[Any]:
@@ -81,12 +82,14 @@ class Database:
 
     def close(self) -> None:
         """Close it; what isn't committed is lost."""
+        self._is_open = False
         self._connection.close()
 
     def _commit_turn(self) -> None:
         """At the end of a turn nobody is there to hear of a failure: what comes next does."""
         try:
-            self.commit()
+            if self._is_open:
+                self.commit()
         except OutputError as error:
             self._failed = error
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from target_workos_users.undo import Undo
@@ -250,6 +250,7 @@ def changed(was, now):
     unknown_roles=st.sampled_from(["fail", "ignore"]),
 )
 def from_diff_to_undo(deeds, rows, existing_users, unknown_roles):
+    assume(not contradicts_itself(rows))
     with a_job(existing_users=existing_users, unknown_roles=unknown_roles) as job:
         others = Outsider(job.sandbox)
         for deed in deeds:
@@ -290,6 +291,16 @@ def check_plan(planned, before, loaded, done):
     assert said("membership_missing") - new(loaded.memberships) <= failed
 
 
+def contradicts_itself(rows):
+    """Whether one membership is active and inactive: then what comes last holds."""
+    said = {}
+    return any(
+        said.setdefault((each["email"], each["org_external_id"]), status) != status
+        for each in rows
+        if "org_external_id" in each and (status := each.get("status", "active"))
+    )
+
+
 def check_proof(left, done, before, rows, *, existing_users, ignored):
     """The second diff finds nothing but what errors.jsonl lists, and what is kept on purpose.
 
@@ -310,8 +321,8 @@ def check_proof(left, done, before, rows, *, existing_users, ignored):
                 assert not line["fields"].keys() - {"metadata"} & first.keys()
                 keys = line["fields"].get("metadata", {}).get("keys", [])
                 assert not set(keys) & first.get("metadata", {}).keys()
-        elif line.get("role_slugs") == ["nobody"] and ignored:
-            assert line["difference"] == "roles_missing"
+        elif line["difference"] == "roles_missing" and ignored and line["email"] not in failed:
+            assert line["role_slugs"] == ["nobody"]
         elif line.get("email"):
             assert line["email"] in failed
         else:
