@@ -12,7 +12,7 @@ from target_workos_users.api.transport import Stopped
 from target_workos_users.exceptions import TargetError
 from target_workos_users.loading.index import Index
 from target_workos_users.loading.lru import LruDict
-from target_workos_users.loading.pages import GrowingAllowance, read_members, read_users
+from target_workos_users.loading.pages import Allowance, GrowingAllowance, read_members, read_users
 
 if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _BELIEVED_FOR = 600.0  # seconds
 _LEAST_USERS = 20  # questions before users are listed
 _LEAST_MEMBERS = 3
-_ASKED_MEANWHILE = 2  # a page answers a hundred questions
+_ASKED_MEANWHILE = 1  # a page answers a hundred questions
 _ORGANIZATIONS = 10_000
 
 Entity = dict[str, Any]
@@ -46,6 +46,9 @@ class Hints:
         self._index = Index(believed_for)
         self._users = GrowingAllowance()
         self._members: LruDict[str, GrowingAllowance] = LruDict(_ORGANIZATIONS)
+        # The first question about an organization is answered by its first page of members, unless
+        # that fails too often: then it costs one request more.
+        self._first_pages = Allowance(ahead=1)
         self._lists: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Semaphore(_ASKED_MEANWHILE)
 
@@ -61,7 +64,7 @@ class Hints:
             found = self._index.user(email=email)
             return found is not None or self._index.has_all_users, found
 
-        if self._users.questions == _LEAST_USERS:
+        if self._users.questions >= _LEAST_USERS and not self._users.is_begun:
             self._list(self._users, partial(read_users, self._api, self._index))
         return await self._answer(self._users, look, ask)
 
@@ -81,9 +84,14 @@ class Hints:
         allowance = self._members.use(organization_id)
         if allowance is None:
             allowance = self._members[organization_id] = GrowingAllowance(ahead=1)
-        if allowance.questions == _LEAST_MEMBERS:
-            reading = partial(read_members, self._api, self._index, organization_id)
-            self._list(allowance, reading)
+        self._first_pages.questions += 1
+        asks_page = not allowance.is_begun and self._first_pages.allows()
+        if asks_page or (not allowance.is_begun and allowance.questions >= _LEAST_MEMBERS):
+            self._list(allowance, partial(self._read_members, organization_id))
+        self._first_pages.pages += asks_page
+        if allowance.is_begun:
+            await allowance.first_page.wait()
+        self._first_pages.answers += asks_page and look()[0]
         return await self._answer(allowance, look, ask)
 
     @property
@@ -117,10 +125,19 @@ class Hints:
             known, found = look()
             return found if known else await ask()
 
+    async def _read_members(self, organization_id: str, allowance: GrowingAllowance) -> None:
+        def page_read(_: list[str]) -> int:
+            allowance.first_page.set()
+            return 0
+
+        await read_members(self._api, self._index, organization_id, allowance, page_read)
+
     def _list(self, allowance: GrowingAllowance, read: Read) -> None:
+        allowance.is_begun = True
         task = asyncio.create_task(self._read(allowance, read))
         self._lists.add(task)
         task.add_done_callback(self._lists.discard)
+        task.add_done_callback(lambda _: allowance.first_page.set())
 
     async def _read(self, allowance: GrowingAllowance, read: Read) -> None:
         try:

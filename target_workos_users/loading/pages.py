@@ -52,10 +52,14 @@ class GrowingAllowance(Allowance):
     """The same, where questions come one by one: it is waited until more pages are worth it.
 
     Attributes:
+        is_begun: Reading has begun.
         is_used: Pages are being read.
+        first_page: Set once it was read, or couldn't be.
     """
 
+    is_begun: bool = False
     is_used: bool = False
+    first_page: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def add(self, *, answered: bool) -> None:

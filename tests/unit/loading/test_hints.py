@@ -1,7 +1,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
+import pytest
+
+from target_workos_users.api.calls import Page
+from target_workos_users.loading.hints import Hints
 from tests.support.loading import ACME, GLOBEX, row
 from tests.support.sandbox import call
 
@@ -76,3 +81,55 @@ async def test_few_records_are_asked_for_one_by_one(workos):
     workos.requests()
     await workos.run().load_all(rows_of(range(10)))
     assert workos.requests()["GET /users"] == 10
+
+
+class Organizations:
+    """Organizations of so many members each; every call is counted."""
+
+    def __init__(self, members: int) -> None:
+        self.members = members
+        self.requests = 0
+
+    async def list_members(self, organization_id: str, *, after: str | None = None) -> Page:
+        self.requests += 1
+        start = int(after or 0)
+        end = min(start + 100, self.members)
+        data = [self.membership(organization_id, n) for n in range(start, end)]
+        return Page(data, str(end) if end < self.members else None)
+
+    async def ask(self, organization_id: str, number: int) -> dict[str, str]:
+        self.requests += 1
+        return self.membership(organization_id, number)
+
+    @staticmethod
+    def membership(organization_id: str, number: int) -> dict[str, str]:
+        user_id = f"user_{organization_id}_{number}"
+        return {
+            "id": f"om_{user_id}",
+            "user_id": user_id,
+            "organization_id": organization_id,
+            "status": "active",
+        }
+
+
+@pytest.mark.parametrize(
+    ("members", "asked", "most"),
+    [
+        (1, [0], 300),  # one request each, as by asking
+        (100, range(100), 300),
+        (10_000, [9_999], 1.2 * 300 + 2),  # a first page that answers nothing is one too many
+    ],
+)
+async def test_an_organization_is_asked_about_by_its_first_page_as_long_as_that_pays(
+    members, asked, most
+):
+    api = Organizations(members)
+    hints = Hints(api)
+    for organization_id in (f"org_{n}" for n in range(300)):
+        for number in asked:
+            expected = api.membership(organization_id, number)
+            ask = partial(api.ask, organization_id, number)
+            found = await hints.member(expected["user_id"], organization_id, ask)
+            assert found["id"] == expected["id"]
+    await hints.close()
+    assert api.requests <= most
