@@ -1,7 +1,7 @@
 """The state is lost, and everything is in WorkOS already: it is read in pages.
 
 What the first records cost, before pages are read, weighs more in these small sources: with 20,000
-records it is some 4 % in all (``python -m benchmarks lost_state``).
+records it is some 3 % in all (``python -m benchmarks lost_state``).
 """
 
 from __future__ import annotations
