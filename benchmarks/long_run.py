@@ -179,8 +179,7 @@ class History:
             people.append(person)
         ledger.commit()
         for number, (record, person) in enumerate(zip(records, people, strict=True), first):
-            person.settled = True
-            ledger.keep(person)
+            ledger.settle_person(person)
             self._settle(number, record, digests[number - first], person)
         ledger.commit()
 

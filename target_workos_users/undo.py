@@ -79,6 +79,7 @@ class Undo:
         try:
             self._run(Deletion.plan)
         except Interrupted as signaled:
+            self._say("Stopped. Nothing was deleted.")
             return SIGNALED + signaled.signal_number
         self._say_what(deleted="would be deleted")
         self._say("Nothing was deleted: --yes does it.")
@@ -108,7 +109,11 @@ class Undo:
             error = str(stopped)
             raise
         finally:
-            counts = self._counts | Counter(failed=len(self._failed), **self._uncertain._asdict())
+            counts = dict(self._counts) | {
+                "failed": len(self._failed),
+                "uncertain_users": self._uncertain.users,
+                "uncertain_organizations": self._uncertain.organizations,
+            }
             this_run.finish(
                 reason, exit_code, error, counts, self._requests, ledger_path=self._path
             )
@@ -155,8 +160,8 @@ class Undo:
         kept = {
             "users who have signed in since (--also-active deletes them too)": counts["users_kept"],
             "organizations that have other members": counts["organizations_kept"],
-            "users that may be somebody else's": uncertain.uncertain_users,
-            "organizations that may be somebody else's": uncertain.uncertain_organizations,
+            "users that may be somebody else's": uncertain.users,
+            "organizations that may be somebody else's": uncertain.organizations,
         }
         for what, number in kept.items():
             if number:

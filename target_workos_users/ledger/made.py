@@ -46,12 +46,12 @@ class Uncertain(NamedTuple):
     """How many may be somebody else's: the answer to their create was lost.
 
     Attributes:
-        uncertain_users: That exist by now.
-        uncertain_organizations: The same.
+        users: That exist by now.
+        organizations: The same.
     """
 
-    uncertain_users: int
-    uncertain_organizations: int
+    users: int
+    organizations: int
 
 
 class MadeByImport:

@@ -101,6 +101,11 @@ class Version:
     prints: Prints = field(default_factory=dict)
     stream: int = 0
 
+    @property
+    def is_attempt(self) -> bool:
+        """Whether a create was sent for its membership, and its end isn't known."""
+        return self.membership_made and self.membership_id is None
+
 
 @dataclass(slots=True)
 class Past:
@@ -166,11 +171,8 @@ class Past:
         return (version for version in self.versions if version.stream == self.stream)
 
     def has_attempted_membership(self, organization_id: str | None) -> bool:
-        """Whether a create was sent for it, and its end isn't known: a kill came in between."""
-        return any(
-            v.membership_made and not v.membership_id and v.organization_id == organization_id
-            for v in self.versions
-        )
+        """Whether a kill came between a create for it and its end."""
+        return any(v.is_attempt and v.organization_id == organization_id for v in self.versions)
 
     @property
     def membership(self) -> Version | None:

@@ -87,7 +87,7 @@ class Hints:
         self._first_pages.questions += 1
         asks_page = not allowance.is_begun and self._first_pages.allows()
         if asks_page or (not allowance.is_begun and allowance.questions >= _LEAST_MEMBERS):
-            self._list(allowance, partial(self._read_members, organization_id))
+            self._list(allowance, partial(read_members, self._api, self._index, organization_id))
         self._first_pages.pages += asks_page
         if allowance.is_begun:
             await allowance.first_page.wait()
@@ -124,13 +124,6 @@ class Hints:
         async with self._asking:
             known, found = look()
             return found if known else await ask()
-
-    async def _read_members(self, organization_id: str, allowance: GrowingAllowance) -> None:
-        def page_read(_: list[str]) -> int:
-            allowance.first_page.set()
-            return 0
-
-        await read_members(self._api, self._index, organization_id, allowance, page_read)
 
     def _list(self, allowance: GrowingAllowance, read: Read) -> None:
         allowance.is_begun = True

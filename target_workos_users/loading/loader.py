@@ -214,7 +214,7 @@ class Loader:
         )
         before = task.before
         if membership is None and before and before.organization_id == outcome.org_id:
-            made = before.membership_made and before.membership_id is not None
+            made = before.membership_made and not before.is_attempt
             membership = LoadedMembership(before.membership_id, made, before.roles, before.inactive)
         version = Version(
             digest=task.digest,

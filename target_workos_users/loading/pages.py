@@ -38,6 +38,10 @@ class Allowance:
     pages: int = 0
     ahead: int = 0
 
+    def add_page(self) -> None:
+        """A page was read."""
+        self.pages += 1
+
     def allows(self, more: int = 1) -> bool:
         """Whether so many more pages are worth their requests."""
         return self.pages + more - self.answers <= self.questions * _SHARE + self.ahead
@@ -61,6 +65,11 @@ class GrowingAllowance(Allowance):
     is_used: bool = False
     first_page: asyncio.Event = field(default_factory=asyncio.Event)
     _asked: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def add_page(self) -> None:
+        """A page was read; it goes into the index before anybody who waits for it goes on."""
+        super().add_page()
+        self.first_page.set()
 
     def add(self, *, answered: bool) -> None:
         """A question came, and was answered by the pages or not."""
@@ -106,7 +115,7 @@ async def read_users(
             *(api.list_users(after=cursors[way], order=way) for way in ways)
         )
         for way, page in zip(ways, pages, strict=True):
-            allowance.pages += 1
+            allowance.add_page()
             new = [user for user in page.data if index.user(id=user["id"]) is None]
             allowance.answers += answered([str(user.get("email") or "").lower() for user in new])
             index.has_all_users |= index.add_users(page.data, way)
@@ -142,7 +151,7 @@ async def read_members(
     after: str | None = None
     while await allowance.is_worth():
         page = await api.list_members(organization_id, after=after)
-        allowance.pages += 1
+        allowance.add_page()
         index.add_members(organization_id, page.data)
         allowance.answers += answered([str(each.get("user_id")) for each in page.data])
         if page.after is None or page.after == after:
