@@ -244,6 +244,7 @@ class Client:
                 headers={
                     "Authorization": f"Bearer {self._api_key}",
                     "Content-Type": "application/json",
+                    "User-Agent": "target-workos-users",
                 },
                 content=None if method in {"GET", "DELETE"} else b"{}",
                 timeout=self._timeout,

@@ -141,7 +141,7 @@ def api_error(
     if not isinstance(entity_id, str):
         named = _ENTITY_ID.search(message)
         entity_id = named[0] if named else ""
-    code, request_id = body.get("code"), response.headers.get("X-Request-Id")
+    code, request_id = body.get("code"), response.headers.get("x-request-id")
     shown = quoter.value(items)
     return ApiError(
         reason=_reason(response, error, meaning),

@@ -52,7 +52,7 @@ class Response:
 
     Attributes:
         status_code: HTTP status.
-        headers: Case-insensitive.
+        headers: By names in lower case.
         content: The body.
         object: The body's JSON object, as all of WorkOS's bodies are; None if it is none.
         ambiguous: The request is a write that may have taken effect whatever this response says:
@@ -120,7 +120,7 @@ class Response:
         ``Retry-After``, or a 429's ``retry_after`` (workos 10.8,
         RateLimitExceededErrorBodyWithRetryAfter).
         """
-        seconds = _seconds(self.headers.get("Retry-After", ""), self.headers.get("Date", ""))
+        seconds = _seconds(self.headers.get("retry-after", ""), self.headers.get("date", ""))
         said = self.object.get("retry_after") if self.object and self.is_too_many_requests else None
         if isinstance(said, int | float) and math.isfinite(said):
             seconds = max(seconds, said)

@@ -15,8 +15,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from target_workos_users.api.connections import Connections
 from target_workos_users.api.endpoints import Endpoint, endpoint_of
-from target_workos_users.api.http import open_session, send
+from target_workos_users.api.http import send
 from target_workos_users.api.pacing import Pacer
 from target_workos_users.api.response import (
     ErrorResponse,
@@ -29,8 +30,6 @@ from target_workos_users.api.statistics import TransportStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import aiohttp
 
 _LONGEST_BACKOFF = 30.0  # seconds
 _PATIENCE = 120.0  # seconds; twice WorkOS's longest rate window
@@ -75,9 +74,8 @@ class Transport:
         self.stats = TransportStats()
         self._pacer = pacer or Pacer(rate_limit=rate_limit, in_flight=concurrency)
         self._max_retries = max_retries
-        self._concurrency = concurrency
         self._backoff = backoff
-        self._session: aiohttp.ClientSession | None = None
+        self._connections = Connections()
         self._answered: dict[str, float] = {}  # endpoint -> when a request of it was sent that was
         self._stopping = False
         self._given_up: Exception | None = None
@@ -114,14 +112,18 @@ class Transport:
         """
         endpoint = endpoint_of(method, url)
         writes = endpoint.writes and has_effect
-        self._session = session = self._session or open_session(self._concurrency)
         sent_at = await self._pacer.acquire(endpoint.lane)
         ambiguous = False
         for attempt in count():
             self.stats.add_sent(endpoint, sent_at)
             try:
                 response = await send(
-                    session, method, url, headers=headers, content=content, seconds=timeout
+                    self._connections,
+                    method,
+                    url,
+                    headers=headers,
+                    content=content,
+                    seconds=timeout,
                 )
                 self._learn(endpoint, response, sent_at)
             except NoResponse as loss:
@@ -178,8 +180,7 @@ class Transport:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session:
-            await self._session.close()
+        await self._connections.close()
 
     def _is_last(
         self, attempt: int, endpoint: Endpoint, *, ambiguous: bool, refused: bool = False
@@ -232,7 +233,7 @@ class Transport:
         if response.is_passing:
             self._pacer.pause(response.retry_after)
         elif response.is_redirect:
-            host = urlsplit(response.headers.get("Location", "")).netloc
+            host = urlsplit(response.headers.get("location", "")).netloc
             raise Redirected(f"HTTP {response.status_code}, a redirect to {host or 'another path'}")
         else:
             self._answered[endpoint.name] = sent_at

@@ -31,6 +31,13 @@ class Hang:
     """Never respond."""
 
 
+@dataclass
+class Last:
+    """Hang up after this response."""
+
+    response: bytes
+
+
 def reply(status=200, body=None, *headers):
     """The bytes of a response; ``body`` is JSON unless it is bytes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -44,30 +51,38 @@ OK = reply(200, {"id": "user_1"})
 class ScriptedServer:
     """Gives the ``script``'s responses in turn, and after that ``default``.
 
+    Args:
+        tls: By TLS, as this context says.
+
     Attributes:
         received: The requests, in order.
         connections: Number of connections made so far.
     """
 
-    def __init__(self, *script, default=OK):
+    def __init__(self, *script, default=OK, tls=None):
         self.script = deque(script)
         self.default = default
         self.received = []
         self.connections = 0
         self._open = set()
+        self._tls = tls
 
     async def __aenter__(self):
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
         return self
 
     async def __aexit__(self, *_):
         self._server.close()
+        await self.hang_up()
+        await self._server.wait_closed()
+
+    async def hang_up(self):
+        """Close all connections."""
         for task in self._open:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
-        await self._server.wait_closed()
 
     @property
     def requests(self):
@@ -95,6 +110,8 @@ class ScriptedServer:
             case bytes() as response:
                 writer.write(response)
                 return True
+            case Last(response):
+                writer.write(response)
             case Hang():
                 await asyncio.sleep(3600)
             case Cut():

@@ -5,7 +5,6 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from multidict import CIMultiDict
 
 from target_workos_users.api.error_responses import (
     api_error,
@@ -21,7 +20,7 @@ from target_workos_users.exceptions import Reason
 def explain(status, body, meaning=None, *, method="POST", secrets=(), headers=None):
     """What an error response of WorkOS becomes."""
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    response = Response(status, CIMultiDict(headers or {}), content)
+    response = Response(status, headers or {}, content)
     return api_error(response, creating=method == "POST", meaning=meaning, secrets=secrets)
 
 

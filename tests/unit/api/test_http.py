@@ -10,23 +10,25 @@ import zlib
 
 import pytest
 
-from target_workos_users.api import http
+from target_workos_users.api.connections import Connections
+from target_workos_users.api.http import send
 from target_workos_users.api.response import NoResponse, TooLarge
 from tests.support.scripted_server import ScriptedServer, reply
 
 PEAK = """
 import asyncio, resource, sys
-from target_workos_users.api.http import open_session, send
+from target_workos_users.api.connections import Connections
+from target_workos_users.api.http import send
 from target_workos_users.api.response import NoResponse
 
 async def main():
-    session = open_session(1)
+    connections = Connections()
     for _ in range(int(sys.argv[2])):
         try:
-            await send(session, "GET", sys.argv[1], headers={}, content=None, seconds=60)
+            await send(connections, "GET", sys.argv[1], headers={}, content=None, seconds=60)
         except NoResponse as error:
             print(error)
-    await session.close()
+    await connections.close()
 
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 asyncio.run(main())
@@ -36,11 +38,11 @@ FLOOD = bytes(50_000_000)
 
 
 async def get(url, *, method="GET", seconds=30.0):
-    session = http.open_session(1)
+    connections = Connections()
     try:
-        return await http.send(session, method, url, headers={}, content=None, seconds=seconds)
+        return await send(connections, method, url, headers={}, content=None, seconds=seconds)
     finally:
-        await session.close()
+        await connections.close()
 
 
 def packed(encoding):
@@ -96,19 +98,11 @@ async def test_a_body_of_1_mib_is_read_and_a_larger_one_may_have_taken_effect():
     assert caught.value.ambiguous
 
 
-@pytest.fixture
-def environment(monkeypatch):
-    """Sets variables that name proxies; they are read once a process."""
-    http._proxy_for.cache_clear()
-    yield monkeypatch.setenv
-    http._proxy_for.cache_clear()
-
-
 @pytest.mark.parametrize("prefix", ["http://", "http://user:word@", ""])
-async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(environment, prefix):
+async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(monkeypatch, prefix):
     async with ScriptedServer(default=reply(502)) as proxy:
-        environment("https_proxy", f"{prefix}127.0.0.1:{proxy.port}")
-        environment("no_proxy", "localhost")
+        monkeypatch.setenv("https_proxy", f"{prefix}127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "localhost")
         with pytest.raises(NoResponse, match=r"can't connect to workos.test .*tunnel") as caught:
             await get("https://workos.test/user_management/users", method="POST")
     assert not caught.value.ambiguous
@@ -126,8 +120,8 @@ async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(e
         ("http://user:word@127.0.0.1:1", "can't connect to the proxy that https_proxy names"),
     ],
 )
-async def test_a_proxy_that_cannot_be_used_is_told_of_by_its_variable(environment, proxy, text):
-    environment("https_proxy", proxy)
+async def test_a_proxy_that_cannot_be_used_is_told_of_by_its_variable(monkeypatch, proxy, text):
+    monkeypatch.setenv("https_proxy", proxy)
     with pytest.raises(NoResponse) as caught:
         await get("https://workos.test/", method="POST")
     assert not caught.value.ambiguous
@@ -135,11 +129,11 @@ async def test_a_proxy_that_cannot_be_used_is_told_of_by_its_variable(environmen
     assert "word" not in str(caught.value)
 
 
-async def test_plain_http_and_hosts_in_no_proxy_are_asked_for_directly(environment):
+async def test_plain_http_and_hosts_in_no_proxy_are_asked_for_directly(monkeypatch):
     async with ScriptedServer() as proxy, ScriptedServer() as server:
         for name in ("http_proxy", "https_proxy"):
-            environment(name, f"http://127.0.0.1:{proxy.port}")
-        environment("no_proxy", "workos.invalid")
+            monkeypatch.setenv(name, f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "workos.invalid")
         await get(server.url)
         with pytest.raises(NoResponse, match=r"can't connect to workos\.invalid"):
             await get("https://workos.invalid/")

@@ -12,7 +12,7 @@ from target_workos_users.api.response import Response
 
 def response(status=200, content=b"{}", **headers):
     return Response(
-        status, {name.replace("_", "-"): text for name, text in headers.items()}, content
+        status, {name.replace("_", "-").lower(): text for name, text in headers.items()}, content
     )
 
 

@@ -1,0 +1,185 @@
+"""How WorkOS is reached: by TLS, through proxies, by connections that are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import trustme
+
+from target_workos_users.api.connections import Connections
+from target_workos_users.api.http import send
+from target_workos_users.api.response import NoResponse
+from tests.support.scripted_server import OK, Last, ScriptedServer, reply
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture
+def trusted(authority, tmp_path, monkeypatch):
+    """Makes contexts of servers whose certificates are good."""
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    for name in ("https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+
+    def context(*hosts):
+        made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert(*hosts).configure_cert(made)
+        return made
+
+    return context
+
+
+@asynccontextmanager
+async def client():
+    connections = Connections()
+
+    async def get(url, *, seconds=30.0):
+        headers = {"Authorization": "Bearer sk_test"}
+        return await send(connections, "GET", url, headers=headers, content=None, seconds=seconds)
+
+    yield get
+    await connections.close()
+
+
+class ConnectProxy:
+    """An HTTP proxy that opens tunnels, and counts what it is asked for."""
+
+    def __init__(self, tls=None):
+        self.tls = tls
+        self.asked = []
+        self.seen = b""
+        self.tasks = set()
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.tls)
+        scheme = "https" if self.tls else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def serve(self, reader, writer):
+        self.tasks.add(asyncio.current_task())
+        head = await reader.readuntil(b"\r\n\r\n")
+        self.asked.append(head.decode())
+        host, _, port = head.split(b" ")[1].decode().rpartition(":")
+        to_reader, to_writer = await asyncio.open_connection(host, int(port))
+        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        try:
+            await asyncio.gather(self.pump(reader, to_writer), self.pump(to_reader, writer))
+        finally:
+            writer.transport.abort()
+            to_writer.transport.abort()
+
+    async def pump(self, reader, writer):
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                self.seen += data
+                writer.write(data)
+        writer.close()
+
+
+async def test_a_server_is_spoken_to_by_tls_on_a_connection_that_is_kept(trusted):
+    async with ScriptedServer(tls=trusted("127.0.0.1")) as server, client() as get:
+        for _ in range(3):
+            assert (await get(f"{server.url}/users")).object == {"id": "user_1"}
+    assert (server.requests, server.connections) == (["GET /users"] * 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("host", "trusts", "why"),
+    [
+        ("127.0.0.1", False, "self-signed|unable to get local issuer"),
+        ("other.test", True, "IP address mismatch"),
+    ],
+)
+async def test_a_certificate_that_is_not_good_is_sent_nothing(
+    trusted, monkeypatch, host, trusts, why
+):
+    context = trusted(host)
+    if not trusts:
+        monkeypatch.delenv("SSL_CERT_FILE")
+    async with ScriptedServer(tls=context) as server, client() as get:
+        with pytest.raises(
+            NoResponse, match=rf"can't connect to 127\.0\.0\.1 \(.*({why})"
+        ) as caught:
+            await get(server.url)
+    assert not caught.value.ambiguous
+    assert not server.requests
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_a_server_that_speaks_no_tls_is_sent_nothing():
+    async with ScriptedServer() as server, client() as get:
+        with pytest.raises(NoResponse, match=r"can't connect to|no connection within") as caught:
+            await get(server.url.replace("http:", "https:"), seconds=1.0)
+    assert not caught.value.ambiguous
+
+
+@pytest.mark.parametrize("proxy_tls", [False, True])
+async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
+    trusted, monkeypatch, proxy_tls
+):
+    context = trusted("127.0.0.1")
+    async with (
+        ScriptedServer(tls=context) as server,
+        ConnectProxy(context if proxy_tls else None) as proxy,
+        client() as get,
+    ):
+        monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:p%40ss@"))
+        for _ in range(2):
+            assert (await get(f"{server.url}/users")).object == {"id": "user_1"}
+    [asked] = proxy.asked
+    assert asked.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n")
+    assert "Proxy-Authorization: Basic dXNlcjpwQHNz\r\n" in asked  # user:p@ss
+    assert b"sk_test" not in proxy.seen
+    assert len(server.requests) == 2
+
+
+async def test_what_is_behind_a_proxy_must_have_a_good_certificate_too(trusted, monkeypatch):
+    async with (
+        ScriptedServer(tls=trusted("other.test")) as server,
+        ConnectProxy() as proxy,
+        client() as get,
+    ):
+        monkeypatch.setenv("https_proxy", proxy.url)
+        with pytest.raises(NoResponse, match=r"can't connect to 127\.0\.0\.1 \(") as caught:
+            await get(server.url)
+    assert not caught.value.ambiguous
+    assert not server.requests
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        reply(200, {"id": "user_1"}, "Connection: close"),
+        OK + OK,
+        Last(b'HTTP/1.1 200 X\r\n\r\n{"id": "user_1"}'),
+    ],
+    ids=["says so", "two at once", "no length"],
+)
+async def test_a_connection_that_ends_is_not_used_again(last):
+    async with ScriptedServer(last, OK) as server, client() as get:
+        for _ in range(2):
+            assert (await get(server.url)).object == {"id": "user_1"}
+    assert (len(server.requests), server.connections) == (2, 2)
+
+
+async def test_a_connection_that_was_closed_meanwhile_costs_no_request():
+    async with ScriptedServer() as server, client() as get:
+        await get(server.url)
+        await server.hang_up()
+        await asyncio.sleep(0.05)
+        await get(server.url)
+    assert (len(server.requests), server.connections) == (2, 2)
