@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import pytest
 import trustme
@@ -12,6 +12,7 @@ import trustme
 from target_workos_users.api.connections import Connections
 from target_workos_users.api.http import send
 from target_workos_users.api.response import NoResponse
+from tests.support.connect_proxy import ConnectProxy
 from tests.support.scripted_server import OK, Last, ScriptedServer, reply
 
 
@@ -46,48 +47,6 @@ async def client():
 
     yield get
     await connections.close()
-
-
-class ConnectProxy:
-    """An HTTP proxy that opens tunnels, and counts what it is asked for."""
-
-    def __init__(self, tls=None):
-        self.tls = tls
-        self.asked = []
-        self.seen = b""
-        self.tasks = set()
-
-    async def __aenter__(self):
-        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0, ssl=self.tls)
-        scheme = "https" if self.tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
-        return self
-
-    async def __aexit__(self, *_):
-        self.server.close()
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-    async def serve(self, reader, writer):
-        self.tasks.add(asyncio.current_task())
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.asked.append(head.decode())
-        host, _, port = head.split(b" ")[1].decode().rpartition(":")
-        to_reader, to_writer = await asyncio.open_connection(host, int(port))
-        writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        try:
-            await asyncio.gather(self.pump(reader, to_writer), self.pump(to_reader, writer))
-        finally:
-            writer.transport.abort()
-            to_writer.transport.abort()
-
-    async def pump(self, reader, writer):
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
-                self.seen += data
-                writer.write(data)
-        writer.close()
 
 
 async def test_a_server_is_spoken_to_by_tls_on_a_connection_that_is_kept(trusted):
@@ -132,15 +91,12 @@ async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
     trusted, monkeypatch, proxy_tls
 ):
     context = trusted("127.0.0.1")
-    async with (
-        ScriptedServer(tls=context) as server,
-        ConnectProxy(context if proxy_tls else None) as proxy,
-        client() as get,
-    ):
-        monkeypatch.setenv("https_proxy", proxy.url.replace("//", "//user:p%40ss@"))
-        for _ in range(2):
-            assert (await get(f"{server.url}/users")).object == {"id": "user_1"}
-    [asked] = proxy.asked
+    with ConnectProxy(tls=context if proxy_tls else None) as proxy:
+        monkeypatch.setenv("https_proxy", proxy.url)
+        async with ScriptedServer(tls=context) as server, client() as get:
+            for _ in range(2):
+                assert (await get(f"{server.url}/users")).object == {"id": "user_1"}
+    [asked] = proxy.heads
     assert asked.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n")
     assert "Proxy-Authorization: Basic dXNlcjpwQHNz\r\n" in asked  # user:p@ss
     assert b"sk_test" not in proxy.seen
@@ -148,14 +104,11 @@ async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
 
 
 async def test_what_is_behind_a_proxy_must_have_a_good_certificate_too(trusted, monkeypatch):
-    async with (
-        ScriptedServer(tls=trusted("other.test")) as server,
-        ConnectProxy() as proxy,
-        client() as get,
-    ):
+    with ConnectProxy() as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
-        with pytest.raises(NoResponse, match=r"can't connect to 127\.0\.0\.1 \(") as caught:
-            await get(server.url)
+        async with ScriptedServer(tls=trusted("other.test")) as server, client() as get:
+            with pytest.raises(NoResponse, match=r"can't connect to 127\.0\.0\.1 \(") as caught:
+                await get(server.url)
     assert not caught.value.ambiguous
     assert not server.requests
 
