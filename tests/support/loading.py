@@ -46,7 +46,7 @@ SECRET = "JBSWY3DPEHPK3PXP"
 TOTP = Totp(SECRET, None, None)
 
 
-def api_of(sandbox: Sandbox, *, max_retries: int = 2) -> WorkOS:
+def api_of(sandbox: Sandbox, *, max_retries: int = 5) -> WorkOS:
     """The sandbox's API, to be closed; attempts follow each other fast."""
     transport = Transport(
         rate_limit=10_000, max_retries=max_retries, concurrency=20, backoff=lambda _attempt: 0.01
