@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
-from singer_sdk import typing as th
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import runs_folder
-from target_workos_users.records.kinds import Kind
+from target_workos_users.records.kinds import Kind  # noqa: TC001 - msgspec reads it
 from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
 from target_workos_users.records.rules import RecordRules
 from target_workos_users.settings import resolve
@@ -25,54 +24,44 @@ if TYPE_CHECKING:
 _SUMMARY = "workos-users-summary.json"
 
 
-_KIND = th.StringType(allowed_values=list(map(str, Kind)))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Settings(LoadingSettings):
     """The settings of one run: checked, environment fallbacks applied."""
 
     dry_run: bool = setting(
-        th.BooleanType,
         default=False,
         title="Dry run",
         description="Read and validate everything, write nothing, print no STATE. With an api_key, "
         "WorkOS is asked which roles and organizations are there.",
     )
     plan_errors_path: str | None = setting(
-        th.StringType,
         title="Plan errors file",
         description="With dry_run: where the records that would fail are written, as in "
         "errors_path. Default: nowhere.",
     )
     diff: bool = setting(
-        th.BooleanType,
         default=False,
         title="Diff",
         description="Compare the source with WorkOS, write nothing there, print no STATE. Exits 2 "
         "if anything differs, 0 if nothing does.",
     )
     differences_path: str = setting(
-        th.StringType,
         default="differences.jsonl",
         title="Differences file",
         description="With diff: where the differences are written, a JSON line each, mode 0600.",
     )
     diff_factors: bool = setting(
-        th.BooleanType,
         default=False,
         title="Diff of factors",
         description="With diff: also look whether each user with a TOTP secret has a factor, which "
         "costs a request a user.",
     )
     errors_path: str = setting(
-        th.StringType,
         default="errors.jsonl",
         title="Errors file",
         description="Where the records that failed are written, a JSON line each, mode 0600.",
     )
     shown_columns: frozenset[str] = setting(
-        th.ArrayType(th.StringType),
         default=[],
         title="Shown columns",
         description="Columns whose values the errors file shows besides those that are known, "
@@ -80,88 +69,77 @@ class Settings(LoadingSettings):
         "their form tells.",
     )
     ledger_path: str | None = setting(
-        th.StringType,
         title="Ledger",
         description="An SQLite file that remembers what was done, record by record, mode 0600. "
         'Default: the errors file\'s name with ".ledger" added; "none" turns it off.',
     )
     streams: frozenset[str] | None = setting(
-        th.ArrayType(th.StringType),
         title="Streams",
         description="The streams to take; the others are left out. Default: all.",
     )
     stream_kinds: dict[str, Kind] | None = setting(  # noqa: RUF009 - as all the others
-        th.ObjectType(additional_properties=_KIND),
         title="Stream kinds",
         description="What the records of streams are, where their names don't say: users, "
         "organizations, memberships, roles, permissions or totp_factors, by stream.",
     )
     null_values: frozenset[str] = setting(
-        th.ArrayType(th.StringType),
         default=[r"\N"],
         title="Null values",
         description="Texts that mean no value, before stream maps. Others that look so (NULL, "
         "None, nan, 0000-00-00) are reported and taken as they are: people are called Null.",
     )
     limit: int | None = setting(
-        th.IntegerType(minimum=1),
+        minimum=1,
         title="Limit",
         description="Load the first so many records only, as a canary: an ordinary run after it "
         "goes on from there.",
     )
     only_errors_from: str | None = setting(
-        th.StringType,
         title="Only errors from",
         description="Load only the records that this errors file lists, from the unchanged source. "
         "What fails again goes to a new file beside errors_path; the checkpoint stays as it is.",
     )
     retryable_only: bool = setting(
-        th.BooleanType,
         default=False,
         title="Retryable only",
         description="With only_errors_from: only the records whose errors are marked retryable.",
     )
     summary_path: str | None = setting(
-        th.StringType,
         title="Summary file",
         description="Where the closing summary of the latest import is written as JSON, mode 0600. "
         'Default: workos-users-summary.json beside the errors file; "none" writes it to the '
         "run history only. A diff's has .diff in its name, an undo's .undo.",
     )
     abort_error_rate: float = setting(
-        th.NumberType(minimum=0, maximum=1),
+        minimum=0,
+        maximum=1,
         default=0.5,
         title="Abort at error rate",
         description="Stop when a chunk fails at more than this share; chunks are judged together "
         "until they have 20 records. 1.0: never.",
     )
     fail_on_errors: bool = setting(
-        th.BooleanType,
         default=False,
         title="Fail on errors",
         description="Exit 1 at the end if any record failed.",
     )
     on_source_change: Literal["fail", "reload"] = setting(
-        th.StringType,
         default="fail",
-        allowed_values=["fail", "reload"],
         title="On source change",
         description="When the source changed under an interrupted import: fail, or reload the "
         "chunks that changed.",
     )
     total_records: int | None = setting(
-        th.IntegerType(minimum=1),
+        minimum=1,
         title="Total records",
         description="For percentage and ETA. Counted from the CSV files where Meltano names them.",
     )
     resume_from_meltano: bool = setting(
-        th.BooleanType,
         default=False,
         title="Resume from Meltano",
         description="Ask Meltano itself for the stored state, for taps that don't hand it back.",
     )
     state_id: str | None = setting(
-        th.StringType,
         title="State id",
         description="The state to ask Meltano for. Default: ENVIRONMENT:TAP-to-TARGET, as Meltano "
         "calls it.",

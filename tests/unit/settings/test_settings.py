@@ -11,7 +11,6 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 from msgspec import convert
-from singer_sdk import typing as th
 from singer_sdk.helpers.capabilities import FLATTENING_CONFIG, STREAM_MAPS_CONFIG
 
 from target_workos_users.exceptions import SettingsError
@@ -122,9 +121,7 @@ def test_an_empty_list_of_streams_leaves_none_out():
 def test_a_list_has_a_default_that_an_empty_one_is_not():
     @dataclass(frozen=True)
     class Declared:
-        texts: frozenset[str] = setting(
-            th.ArrayType(th.StringType), title="Texts", description="Some.", default=["a", "b"]
-        )
+        texts: frozenset[str] = setting(title="Texts", description="Some.", default=["a", "b"])
 
     (declared,) = properties_of(Declared)
     assert declared.to_dict()["texts"]["default"] == ["a", "b"]
