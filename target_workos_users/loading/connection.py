@@ -100,12 +100,7 @@ class Connection:
         """
         async with AsyncExitStack() as stack:
             api, transport = await stack.enter_async_context(connect(settings))
-            lookup = OrganizationLookup(
-                api,
-                create_missing=settings.create_missing_orgs,
-                attempt=ledger.attempt_organization,
-                note=ledger.organization,
-            )
+            lookup = OrganizationLookup(api, ledger, create_missing=settings.create_missing_orgs)
             organizations = OrganizationCache(lookup, state=org_cache)
             hints = Hints(api)
             stack.push_async_callback(hints.close)

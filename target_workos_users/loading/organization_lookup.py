@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from target_workos_users.api.workos import WorkOS
+    from target_workos_users.ledger import Ledger
     from target_workos_users.records.parse import OrganizationRef
-
-
-class Note(Protocol):
-    """Takes note of an organization."""
-
-    def __call__(self, workos_id: str, external_id: str | None, *, made: bool) -> None:
-        """See :class:`OrganizationCache`."""
 
 
 @dataclass(slots=True)
@@ -43,11 +37,9 @@ class OrganizationLookup:
 
     Args:
         api: WorkOS.
+        ledger: Learns what was found, and what is about to be created.
         create_missing: Whether to create an organization that isn't found, if it has a name.
         delays: Seconds between look-ups of an organization that someone else is just creating.
-        attempt: Called with the external id before an organization is created.
-        note: Called with the WorkOS id and the external id of each organization that was looked
-            up, and ``made``: whether it was created for that, for certain.
 
     Attributes:
         counts: How they were resolved.
@@ -56,18 +48,16 @@ class OrganizationLookup:
     def __init__(
         self,
         api: WorkOS,
+        ledger: Ledger,
         *,
         create_missing: bool,
         delays: Sequence[float] = LOOKUP_DELAYS,
-        attempt: Callable[[str], None] | None = None,
-        note: Note | None = None,
     ) -> None:
         self.counts = OrganizationCounts()
         self._api = api
+        self._ledger = ledger
         self._create_missing = create_missing
         self._delays = delays
-        self._attempt = attempt
-        self._note = note or (lambda *_, **__: None)
 
     async def ask(self, ref: OrganizationRef) -> str:
         """The WorkOS id of an organization, which exists or is created.
@@ -95,14 +85,14 @@ class OrganizationLookup:
                 org_id=organization_id,
             )
         self.counts.found += 1
-        self._note(organization_id, None, made=False)
+        self._ledger.organization(organization_id, None, made=False)
         return organization_id
 
     async def _find_or_create(self, external_id: str, name: str | None) -> str:
         found = await self._api.get_organization_by_external_id(external_id)
         if found is not None:
             self.counts.found += 1
-            self._note(found["id"], external_id, made=False)
+            self._ledger.organization(found["id"], external_id, made=False)
             return str(found["id"])
         if not (name and self._create_missing):
             raise RecordError.worded(
@@ -116,9 +106,8 @@ class OrganizationLookup:
                 external_id,
                 waits=True,
             )
-        if self._attempt:
-            self._attempt(external_id)
-            await asyncio.sleep(0)  # the ledger commits that before the request is sent
+        self._ledger.attempt_organization(external_id)
+        await asyncio.sleep(0)  # the ledger commits that before the request is sent
         try:
             created = await self._api.create_organization(name=name, external_id=external_id)
         except ApiError as error:
@@ -126,7 +115,7 @@ class OrganizationLookup:
                 raise
             return await self._read_again(external_id, error)
         self.counts.created += 1
-        self._note(created["id"], external_id, made=True)
+        self._ledger.organization(created["id"], external_id, made=True)
         return str(created["id"])
 
     async def _read_again(self, external_id: str, error: ApiError) -> str:
@@ -150,5 +139,5 @@ class OrganizationLookup:
             self.counts.created += 1
         else:
             self.counts.found += 1
-        self._note(found["id"], external_id, made=False)
+        self._ledger.organization(found["id"], external_id, made=False)
         return str(found["id"])

@@ -127,7 +127,7 @@ class Run:
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
-        lookup = OrganizationLookup(api, create_missing=True, delays=(0, 0, 0))
+        lookup = OrganizationLookup(api, self.ledger, create_missing=True, delays=(0, 0, 0))
         self.organizations = OrganizationCache(lookup, state=state)
         self.hints = Hints(api)
         users = Users(

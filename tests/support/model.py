@@ -183,7 +183,7 @@ class ModelRun:
     ) -> Connection:
         """As :meth:`Connection.open`, with the model in WorkOS's place."""
         api: Any = self.world.workos
-        lookup = OrganizationLookup(api, create_missing=True, delays=(), note=ledger.organization)
+        lookup = OrganizationLookup(api, ledger, create_missing=True, delays=())
         organizations = OrganizationCache(lookup, state=org_cache)
         stack, hints = AsyncExitStack(), Hints(api)
         stack.push_async_callback(hints.close)

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from target_workos_users.exceptions import ErrorType, RecordError
+from target_workos_users.ledger import Ledger
 from target_workos_users.loading import organizations as module
 from target_workos_users.loading.organization_lookup import OrganizationCounts, OrganizationLookup
 from target_workos_users.loading.organizations import OrganizationCache
@@ -43,7 +44,7 @@ async def open_cache(api):
 
     def open_cache(*, state=None, capacity=10_000, **options):
         options = {"create_missing": True, "delays": (0, 0, 0)} | options
-        lookup = OrganizationLookup(api, **options)
+        lookup = OrganizationLookup(api, Ledger.open(None, print), **options)
         caches.append(OrganizationCache(lookup, state=state, capacity=capacity))
         return caches[-1]
 
