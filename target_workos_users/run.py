@@ -6,7 +6,7 @@ import asyncio
 import signal
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from target_workos_users.exceptions import OutputError, StopRun
 from target_workos_users.singer.reader import TruncatedInputError
@@ -14,40 +14,12 @@ from target_workos_users.turns import Interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
-    from logging import Logger
 
+    from target_workos_users.target import TargetWorkosUsers
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SIGNALED = 128  # and the signal's number: exit code, as shells have it
 _PACKAGE = Path(__file__).parent.parent
-
-
-class Runnable(Protocol):
-    """What a run is made of: the target."""
-
-    @property
-    def logger(self) -> Logger:
-        """Of the target."""
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether anything came that had to be taken."""
-
-    @property
-    def exit_code(self) -> int:
-        """Of a run that came to its end."""
-
-    def finish(self, *, complete: bool) -> None:
-        """The input is at its end: load and commit the rest."""
-
-    def break_off(self) -> None:
-        """Stop half-way: let requests in flight finish, and commit what is finished."""
-
-    def close(self) -> None:
-        """Close all that is open."""
-
-    def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
-        """Say how the run went, when all is closed."""
 
 
 class _End(NamedTuple):
@@ -58,7 +30,7 @@ class _End(NamedTuple):
     error: str | None = None
 
 
-def run(target: Runnable, listen: Callable[[], None]) -> int:
+def run(target: TargetWorkosUsers, listen: Callable[[], None]) -> int:
     """Run to the end of the input, or to whatever stops it; say how it went.
 
     Args:
@@ -85,7 +57,7 @@ def run(target: Runnable, listen: Callable[[], None]) -> int:
     return end.code
 
 
-def _listen(target: Runnable, listen: Callable[[], None]) -> _End:
+def _listen(target: TargetWorkosUsers, listen: Callable[[], None]) -> _End:
     try:
         try:
             listen()
@@ -104,7 +76,7 @@ def _listen(target: Runnable, listen: Callable[[], None]) -> _End:
     return _End(target.exit_code, "complete")
 
 
-def _break_off(target: Runnable, after: StopRun | None = None) -> str | None:
+def _break_off(target: TargetWorkosUsers, after: StopRun | None = None) -> str | None:
     """Stop half-way; returns the error if that can't be done.
 
     Args:

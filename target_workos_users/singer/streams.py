@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from singer_sdk.exceptions import MapExpressionError, StreamMapConfigError
 from singer_sdk.mapper import RemoveRecordTransform, SameRecordTransform
@@ -23,24 +23,12 @@ if TYPE_CHECKING:
 
     from singer_sdk.mapper import StreamMap
 
+    from target_workos_users.progress.progress import Progress
     from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
     from target_workos_users.singer.command_line import CommandLineTarget
     from target_workos_users.singer.reader import MessageReader
     from target_workos_users.singer.sink import UserSink
-
-
-class Listener(Protocol):
-    """Is told what becomes of streams and records."""
-
-    def say(self, text: str) -> None:
-        """One line at level info."""
-
-    def left_out(self) -> None:
-        """A record came that isn't asked for."""
-
-    def dropped(self) -> None:
-        """A stream map left a record out."""
 
 
 class Streams:
@@ -55,7 +43,7 @@ class Streams:
         kinds: What the records of each stream are, after stream maps.
     """
 
-    def __init__(self, target: CommandLineTarget, settings: Settings, progress: Listener) -> None:
+    def __init__(self, target: CommandLineTarget, settings: Settings, progress: Progress) -> None:
         self._target = target
         self.kinds: dict[str, Kind] = {}
         self._given_kinds = settings.stream_kinds or {}
