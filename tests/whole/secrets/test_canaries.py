@@ -257,7 +257,7 @@ target.main()
             "target_workos_users.preparation:read_record",
             "target_workos_users.errors.file:ErrorsFile.append",
             "target_workos_users.loading.loader:Loader.load",
-            "target_workos_users.loading.organizations:OrganizationCache._ask",
+            "target_workos_users.loading.organization_lookup:OrganizationLookup.ask",
             "target_workos_users.checkpoint.tracker:Checkpoint.state",
             "target_workos_users.singer.streams:map_record",
             "target_workos_users.progress.progress:Progress.chunk",
