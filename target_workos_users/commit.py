@@ -153,7 +153,7 @@ class Committer:
     def begin_again(self) -> None:
         """All is committed, and what failed for want of other records is about to be loaded."""
         self._again_from = self._outputs.errors.size
-        self._progress.begin_again()
+        self._progress.counting.begin_again()
 
     def commit_again(self, batch: list[Waiting]) -> None:
         """Records that were committed as failed were loaded once more.
@@ -171,7 +171,7 @@ class Committer:
             outcome = each.record.outcome
             assert outcome
             self._progress.settled(outcome)
-            self._progress.committed_again(each.stream, each.record)
+            self._progress.counting.committed_again(each.stream, each.record)
             result, made = _results([each.record]), _made([each.record])
             self._checkpoint.commit_again(each.stream, each.position, result, made)
         self._unsaid = True
@@ -237,7 +237,7 @@ class Committer:
                     self._progress.counting.add_errors(part.stream, records)
                 raise
         for (part, records), result in zip(parts, results, strict=True):
-            self._progress.committed(part.stream, records)
+            self._progress.counting.committed(part.stream, records)
             part.failed = [i for i, r in enumerate(records) if r.outcome and r.outcome.errors]
             self._checkpoint.commit(part, result, _made(records))
         stream = parts[0][0].stream

@@ -61,7 +61,7 @@ class Checkpoint:
         self._closes = 0
         self.has_moved = False
 
-    def open_stream(self, name: str, source: str) -> StreamProgress:
+    def open_stream(self, name: str, source: str) -> None:
         """Start on a stream, from its stored chunks if there are any.
 
         Args:
@@ -69,7 +69,7 @@ class Checkpoint:
             source: Its name in the tap.
         """
         if name in self.streams:
-            return self.streams[name]
+            return
         started_with = self._started_with
         progress = StreamProgress(
             source=source,
@@ -86,7 +86,6 @@ class Checkpoint:
                 progress.records = stored.records
                 progress.tally.update(stored.tally)
         self.streams[name] = progress
-        return progress
 
     def expected(self, name: str) -> StoredChunk | None:
         """The stored chunk that the stream's next records are compared with."""

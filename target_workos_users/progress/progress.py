@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from target_workos_users.api.statistics import TransportStats
-    from target_workos_users.checkpoint.chunks import Record
     from target_workos_users.checkpoint.state import Entry
     from target_workos_users.loading.organization_lookup import OrganizationCounts
     from target_workos_users.loading.outcome import Outcome
@@ -135,18 +134,6 @@ class Progress:
         """A record came to its end."""
         self.counting.settled(outcome)
         self.remarks(outcome.remarks)
-
-    def committed(self, stream: str, records: list[Record]) -> None:
-        """Records of a stream became true for good."""
-        self.counting.committed(stream, records)
-
-    def begin_again(self) -> None:
-        """What failed for want of other records is about to be loaded once more."""
-        self.counting.begin_again()
-
-    def committed_again(self, stream: str, record: Record) -> None:
-        """Such a record became true for good."""
-        self.counting.committed_again(stream, record)
 
     def connected(self, stats: TransportStats, organizations: OrganizationCounts) -> None:
         """The first request is about to be sent: what will be counted there."""

@@ -74,7 +74,7 @@ def commit(progress, number, size, *, failed=0, skipped=False, known=False):
         else:
             record.outcome = Outcome(Result.UNCHANGED if known else Result.CREATED)
         progress.settled(record.outcome)
-    progress.committed("users", done)
+    progress.counting.committed("users", done)
     progress.chunk("users", number, skipped=skipped)
 
 
