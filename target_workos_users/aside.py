@@ -11,11 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from target_workos_users.checkpoint.chunks import Record
-from target_workos_users.records import numbers
 from target_workos_users.records.kinds import Kind
+from target_workos_users.records.numbers import decode_object, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +33,6 @@ CREATE INDEX waiting ON aside (kind, id) WHERE NOT tried;
 CREATE INDEX records ON aside (stream, number);
 """
 _COLUMNS = "id, stream, chunk, position, number, digest, content"
-
-_encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
-_decode = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal).decode
 
 
 @dataclass(slots=True)
@@ -92,7 +87,7 @@ class Aside:
         place = (kind, waiting.stream, waiting.chunk, waiting.position, record.number)
         cursor = self._database.execute(
             "INSERT INTO aside VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (*place, record.digest, _encode(content)),
+            (*place, record.digest, encode(content)),
         )
         if needs_secrets and cursor.lastrowid is not None:
             self._secrets[cursor.lastrowid] = secrets
@@ -131,7 +126,7 @@ class Aside:
         digest: bytes,
         content: bytes,
     ) -> Waiting:
-        record = {**_decode(content), **self._secrets.pop(row_id, {})}
+        record = {**decode_object(content), **self._secrets.pop(row_id, {})}
         return Waiting(stream, chunk, position, Record(number, record, digest))
 
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
 
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-_decode_record = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal).decode
 _digest = Digester()
 
 
@@ -134,7 +132,7 @@ def _redacted(message: str) -> str:
 
 def encoded(line: dict[str, Any]) -> bytes:
     """A line as it is written: a terminal that shows it is commanded by nothing in it."""
-    return neutralize(_encoder.encode(line).decode()).encode() + b"\n"
+    return neutralize(numbers.encode(line).decode()).encode() + b"\n"
 
 
 def record_check(shown: Mapping[str, Any]) -> int:
@@ -152,7 +150,7 @@ def record_check(shown: Mapping[str, Any]) -> int:
 
 def check_of(record: Mapping[str, Any]) -> int:
     """The :func:`record_check` that the line of a record would have."""
-    return record_check(_decode_record(_encoder.encode(show_record(record))))
+    return record_check(numbers.decode_object(numbers.encode(show_record(record))))
 
 
 def failure_key(line: ErrorLine | None, raw: bytes) -> int:

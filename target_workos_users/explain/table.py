@@ -6,10 +6,9 @@ import csv
 import io
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from target_workos_users.errors import read_errors
 from target_workos_users.files import write_output
+from target_workos_users.records.numbers import encode
 from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _OWN_COLUMNS = ("stream", "record_number", "error_type", "error_message", "retryable")
 _FORMULA = tuple("=+-@＝＋－＠")  # noqa: RUF001 - full-width ones too
 _BOM = b"\xef\xbb\xbf"  # by which a spreadsheet knows that it is UTF-8
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def write_errors_table(errors: Path, table: Path) -> int:
@@ -100,6 +98,6 @@ def _row(line: ErrorLine, columns: Iterable[str]) -> Iterator[Any]:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = neutralize(value if isinstance(value, str) else _encode(value).decode(), keep="\n")
+    text = neutralize(value if isinstance(value, str) else encode(value).decode(), keep="\n")
     formula = isinstance(value, str) and text.lstrip().startswith(_FORMULA)
     return f"'{text}" if formula else text

@@ -15,9 +15,6 @@ MAX_KEYS = 50  # this and the next two: WorkOS OpenAPI spec
 MAX_KEY = 40
 MAX_VALUE = 600
 
-_decoder = msgspec.json.Decoder(dict[str, Any], float_hook=numbers.decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
-
 
 def metadata(record: Mapping[str, Any]) -> dict[str, str] | None:
     """The metadata of a record; None if nothing is left of it.
@@ -56,7 +53,7 @@ def _parse(text: str) -> dict[str, Any] | None:
     if text in {"", "null", "[]"}:
         return None
     try:
-        return _decoder.decode(text)
+        return numbers.decode_object(text)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as error:
         # The text of the error gives the fault and its byte, never the input.
         raise invalid("metadata", "expected the JSON text of an object: {}", error) from None
@@ -64,7 +61,7 @@ def _parse(text: str) -> dict[str, Any] | None:
 
 def _as_json(key: str, item: Any) -> str:
     try:
-        return _encoder.encode(item).decode()
+        return numbers.encode(item).decode()
     except (TypeError, ValueError, RecursionError):
         raise invalid(_name(key), f"{kind(item)} that can't be written as JSON") from None
 

@@ -1,9 +1,12 @@
-"""Numbers in JSON, with all their digits. Pure."""
+"""JSON of records, in which numbers keep all their digits. Pure."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
 
 
 def decimal(written: str) -> Decimal | str:
@@ -22,3 +25,9 @@ def integer(written: str) -> int | str:
     with suppress(ValueError):
         return int(written)
     return written
+
+
+encode = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
+"""Whatever JSON has no form for is written as its text."""
+decode = msgspec.json.Decoder(float_hook=decimal).decode
+decode_object = msgspec.json.Decoder(dict[str, Any], float_hook=decimal).decode

@@ -43,8 +43,6 @@ _ALGORITHM_WORD = (
     r"|(?:un)?salted|peppered|hex|base64|utf8|utf16|plain|\d{1,3}"
 )
 _ALGORITHM = re.compile(rf"(?:{_ALGORITHM_WORD})(?:[ _.-](?:{_ALGORITHM_WORD}))*", re.IGNORECASE)
-_decoder = msgspec.json.Decoder(float_hook=numbers.decimal)
-_encoder = msgspec.json.Encoder(decimal_format="number", enc_hook=str)
 
 
 def names_algorithm(hash_type: str) -> bool:
@@ -107,7 +105,7 @@ def is_plain(value: str) -> bool:
 def _column(name: str, value: Any) -> Any:
     shown = _member(name, value, 0)
     if isinstance(shown, dict | list):
-        encoded = _encoder.encode(shown)
+        encoded = numbers.encode(shown)
         if len(encoded) > MAX_VALUE:
             return _shorten(encoded.decode())
     return shown
@@ -146,11 +144,11 @@ def _redact_text(value: str, depth: int) -> str:
         return _text(_shorten(value))
     if depth < _MAX_DEPTH and value.lstrip()[:1] in {"{", "["}:
         try:
-            decoded = _decoder.decode(value)
+            decoded = numbers.decode(value)
         except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return _text(value)
         # Never the text itself: of a name that comes twice, the decoder shows only the last value.
-        return _encoder.encode(_value(decoded, depth + 1)).decode()
+        return numbers.encode(_value(decoded, depth + 1)).decode()
     return _text(value)
 
 

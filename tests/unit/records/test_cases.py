@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from target_workos_users.exceptions import RecordError
-from target_workos_users.records import numbers
+from target_workos_users.records.numbers import decode
 from target_workos_users.records.parse import parse_record
 
 CASES = Path(__file__).parent / "cases"
-decode = msgspec.json.Decoder(float_hook=numbers.decimal).decode
 
 
 def cases(name):
