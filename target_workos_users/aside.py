@@ -68,13 +68,7 @@ class Aside:
             return int(found.fetchone()[0])
 
     def add(self, kind: Kind, waiting: Waiting, outcome: Outcome) -> None:
-        """Keep a record, if all that it failed for may come.
-
-        Args:
-            kind: Of the record.
-            waiting: The record.
-            outcome: What became of it.
-        """
+        """Keep a record, if all that it failed for may come."""
         if not outcome.waits:
             return
         record = waiting.record

@@ -33,10 +33,6 @@ class Committer:
     """Commits chunks in the order in which they were read.
 
     Args:
-        settings: Of the run.
-        outputs: The checkpoint, the errors file and the ledger.
-        progress: What is told to the user.
-        kinds: Of the streams.
         emit: Prints a STATE value on stdout; raises :class:`OutputError` if nobody reads it.
         organizations: The known organizations, by external id; None if none was resolved.
     """

@@ -28,11 +28,7 @@ class FailureRate:
         self._failed = self._size = 0  # of chunks that weren't judged yet
 
     def judge(self, number: int, results: Iterable[Counter[str]]) -> None:
-        """A chunk is about to be committed.
-
-        Args:
-            number: Of the chunk, from 1.
-            results: What became of the records of its parts.
+        """A chunk is about to be committed, with these results of its parts.
 
         Raises:
             TooManyFailures: More failed than may.

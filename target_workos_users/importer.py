@@ -43,9 +43,7 @@ class Importer:
     """Takes records and tap states, loads, and prints STATE.
 
     Args:
-        settings: Of the run.
         outputs: The checkpoint to go on from, the errors file and the ledger, opened.
-        progress: What is told to the user.
         emit: Prints a STATE value on stdout.
         loop: The event loop; it runs only inside the calls of this class.
         kinds: Of the streams that are opened.
@@ -102,21 +100,11 @@ class Importer:
     # Input
 
     def open_stream(self, name: str, source: str) -> None:
-        """A stream's first SCHEMA message.
-
-        Args:
-            name: Its name after stream maps.
-            source: Its name in the tap.
-        """
+        """A stream's first SCHEMA message: its name after stream maps, and in the tap."""
         self._chunker.open_stream(name, source)
 
     def add(self, name: str, content: dict[str, Any], number: int | None = None) -> None:
-        """A record.
-
-        Args:
-            name: Its stream, after stream maps.
-            content: The record, after stream maps.
-            number: Counts from 1 in the tap's order, if it isn't the next one.
+        """A record, after stream maps, with its number if it isn't the next one.
 
         Raises:
             StopRun: The import can't go on.

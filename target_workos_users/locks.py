@@ -96,11 +96,7 @@ def lock_outputs(settings: Settings) -> ExitStack:
 
 
 def lock_output(name: str, path: Path) -> FileLock:
-    """Keep every other run off one file.
-
-    Args:
-        name: Of the setting that names it.
-        path: The file.
+    """Keep every other run off one file, which the setting of that name gives.
 
     Raises:
         SettingsError: Another run is at it, or it can't be written.

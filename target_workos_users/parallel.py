@@ -14,12 +14,7 @@ _T = TypeVar("_T")
 async def for_each(
     items: Iterable[_T], call: Callable[[_T], Awaitable[None]], workers: int
 ) -> None:
-    """Call for each item.
-
-    Args:
-        items: Taken one by one, when there is a worker for it.
-        call: What to do.
-        workers: Calls at a time.
+    """Call for each item, so many at a time; an item is taken when there is a worker for it.
 
     Raises:
         Exception: The first that a call raised; the others are cancelled.

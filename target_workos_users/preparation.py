@@ -31,10 +31,7 @@ class Preparation:
     """Knows which records need requests, and which lines of ``errors.jsonl`` are settled.
 
     Args:
-        settings: Of the run.
-        outputs: The checkpoint and the ledger.
         progress: Told what is remarkable about a record.
-        kinds: Of the streams.
     """
 
     def __init__(
@@ -60,14 +57,7 @@ class Preparation:
     def prepare(
         self, stream: str, record: Record, *, chunk: int, proven: bool = False
     ) -> AnyTask | Outcome:
-        """The task to load, or the outcome of a record that needs no request.
-
-        Args:
-            stream: Of the record.
-            record: The record.
-            chunk: In which it came, from 1.
-            proven: See :class:`.AnyTask`.
-        """
+        """The task to load, or the outcome of a record that needs no request."""
         if is_deleted(record.content):
             self._remember(chunk, stream, record)
             return Outcome(Result.DELETED)

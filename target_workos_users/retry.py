@@ -90,12 +90,7 @@ def read_listed(settings: Settings) -> dict[str, Listed]:
 
 
 class Retry:
-    """Lets the listed records through, under their own numbers.
-
-    Args:
-        path: The errors file.
-        listed: What it lists.
-    """
+    """Lets the listed records through, under their own numbers."""
 
     def __init__(self, path: str, listed: dict[str, Listed]) -> None:
         self._path = path
@@ -107,11 +102,7 @@ class Retry:
         return sum(len(stream.numbers) for stream in self._listed.values())
 
     def number_of(self, name: str, content: dict[str, Any]) -> int | None:
-        """The number of a record, if it is listed.
-
-        Args:
-            name: Its stream, after stream maps.
-            content: The record, after stream maps.
+        """The number of a record, after stream maps, if it is listed.
 
         Raises:
             SourceChanged: It isn't the record that failed.

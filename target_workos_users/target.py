@@ -57,9 +57,6 @@ class TargetWorkosUsers(CommandLineTarget):
     def __init__(self, **kwargs: Any) -> None:
         """Check the settings.
 
-        Args:
-            kwargs: As :class:`CommandLineTarget` takes them.
-
         Raises:
             SettingsError: A setting is missing or wrong.
         """
@@ -106,11 +103,7 @@ class TargetWorkosUsers(CommandLineTarget):
         return int(self.settings.fail_on_errors and self.progress.has_failures)
 
     def finish(self, *, complete: bool) -> None:
-        """The input is at its end: load and commit the rest.
-
-        Args:
-            complete: Whether it ended after a whole line.
-        """
+        """The input is at its end: load and commit the rest."""
         if self.has_begun or self._sources or self._early_state is not None:
             self._open().finish(complete=complete)
             if self._retry:
@@ -131,13 +124,7 @@ class TargetWorkosUsers(CommandLineTarget):
         self.progress.end()
 
     def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
-        """The closing summary.
-
-        Args:
-            reason: Why the run ends.
-            exit_code: Of the process.
-            error: What stopped it.
-        """
+        """The closing summary."""
         (self._plan or self.progress).sum_up(reason, exit_code, error)
 
     def _open(self) -> Importer | Reading:

@@ -22,9 +22,6 @@ class Interrupted(BaseException):
 class Turns:
     """Waits until something is so, or the run can't go on.
 
-    Args:
-        loop: The event loop.
-
     Attributes:
         changed: Set by whoever changes what is waited for.
         queue: Whose failure ends the run, once there is one.

@@ -91,12 +91,7 @@ class Chunker:
         self._waiting = 0
 
     def open_stream(self, name: str, source: str) -> None:
-        """A SCHEMA message.
-
-        Args:
-            name: The stream, after stream maps.
-            source: Its name in the tap.
-        """
+        """A SCHEMA message: a stream, after stream maps, and its name in the tap."""
         self._checkpoint.open_stream(name, source)
         self._open.setdefault(name, _Open())
 

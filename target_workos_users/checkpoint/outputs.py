@@ -34,14 +34,12 @@ class Outputs:
     """The checkpoint of a run, and the files that go with it.
 
     Args:
-        errors_path: The setting.
         ledger: Opened, and of ``destination``.
         start: What to start from; its entry belongs to ``destination``.
         destination: The WorkOS environment to load into.
         incremental: Streams that the tap continues from a bookmark: their failed records don't
             come again, so their lines stay in the errors file.
         beside: The run only loads again what failed: the checkpoint stays as it is.
-        say: Tells the user.
 
     Attributes:
         checkpoint: What is loaded.

@@ -231,11 +231,6 @@ def _check_destination(
 def begin_anew(start: Start, why: str, say: Callable[[str], None]) -> None:
     """Leave a checkpoint aside that isn't true of WorkOS; the tap's own bookmarks can't be.
 
-    Args:
-        start: Loses its entry.
-        why: It isn't true.
-        say: Tells the user.
-
     Raises:
         CheckpointError: The tap was started with a bookmark: it won't send what is before it.
     """

@@ -62,12 +62,7 @@ class Checkpoint:
         self.has_moved = False
 
     def open_stream(self, name: str, source: str) -> None:
-        """Start on a stream, from its stored chunks if there are any.
-
-        Args:
-            name: The stream's name after stream maps.
-            source: Its name in the tap.
-        """
+        """Start on a stream, after stream maps, from its stored chunks if there are any."""
         if name in self.streams:
             return
         started_with = self._started_with

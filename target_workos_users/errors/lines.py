@@ -80,17 +80,9 @@ def error_line(
     fingerprint: str | None = None,
     shown_columns: Collection[str] = (),
 ) -> dict[str, Any]:
-    """One line of errors.jsonl.
+    """One line of errors.jsonl: the record with its secrets replaced.
 
-    Args:
-        stream: The stream's name.
-        kind: What its records are.
-        record_number: Counts from 1 in the tap's order.
-        chunk: Counts from 1.
-        record: The record as it came; its secrets are replaced.
-        error: Why it failed.
-        fingerprint: Stands for the record, secrets and all, under the ledger's key.
-        shown_columns: The setting.
+    The fingerprint stands for the record, secrets and all, under the ledger's key.
     """
     own = OTHER_COLUMNS.get(kind, frozenset()) - {"metadata"}
     shown = show_record(record, {*shown_columns, *own})

@@ -77,18 +77,7 @@ class Groups:
         http_status: int | None = None,
         workos_code: str | None = None,
     ) -> None:
-        """Count an error.
-
-        Args:
-            stream: Of the record.
-            record_number: Of the record.
-            error_type: As in errors.jsonl.
-            message: The whole message.
-            pattern: What to group by.
-            retryable: As in errors.jsonl.
-            http_status: As in errors.jsonl.
-            workos_code: As in errors.jsonl.
-        """
+        """Count an error; the pattern is what it has in common with others."""
         self.errors += 1
         self.retryable += retryable
         key = (error_type, pattern, retryable, http_status, workos_code)

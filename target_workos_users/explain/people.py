@@ -32,12 +32,7 @@ def _email(line: ErrorLine) -> str:
 
 
 def fate_lines(fate: Fate, errors: Sequence[ErrorLine]) -> Iterator[str]:
-    """One person's fate.
-
-    Args:
-        fate: What the ledger knows.
-        errors: Lines of the errors file about the person.
-    """
+    """One person's fate: what the ledger knows, and the errors file."""
     named = f", external id {fate.external_id}" if fate.external_id else ""
     yield f"{fate.email}{named}"
     yield f"  user: {fate.user_id}, {fate.user}" if fate.user_id else "  user: none in WorkOS"

@@ -27,10 +27,6 @@ def write_errors_table(errors: Path, table: Path) -> int:
 
     The file is read twice: the columns of all records make the header.
 
-    Args:
-        errors: The errors file.
-        table: The CSV to write.
-
     Returns:
         The number of rows.
 

@@ -28,7 +28,6 @@ class AuthorizationRecords:
     is made, once all records came.
 
     Args:
-        api: WorkOS.
         organizations: Resolves those whose roles they are.
     """
 
@@ -43,10 +42,6 @@ class AuthorizationRecords:
 
     async def load(self, task: EntityTask, outcome: Outcome) -> None:
         """Load one record.
-
-        Args:
-            task: The record.
-            outcome: Takes the tallies and the remarks.
 
         Raises:
             RecordError: It can't be loaded.

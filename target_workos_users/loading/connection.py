@@ -91,13 +91,7 @@ class Connection:
 
     @classmethod
     async def open(cls, settings: Settings, ledger: Ledger, org_cache: Mapping[str, str]) -> Self:
-        """Get ready; nothing is sent yet.
-
-        Args:
-            settings: Of the run.
-            ledger: What was done before.
-            org_cache: WorkOS ids of organizations by external id, as the checkpoint has them.
-        """
+        """Get ready; nothing is sent yet."""
         async with AsyncExitStack() as stack:
             api, transport = await stack.enter_async_context(connect(settings))
             lookup = OrganizationLookup(api, ledger, create_missing=settings.create_missing_orgs)

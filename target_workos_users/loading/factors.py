@@ -18,11 +18,7 @@ _ATTEMPTS = 4
 
 
 class Factors:
-    """Enrolls TOTP factors, one per user: WorkOS would add a second.
-
-    Args:
-        api: WorkOS.
-    """
+    """Enrolls TOTP factors, one per user: WorkOS would add a second."""
 
     def __init__(self, api: WorkOS) -> None:
         self._api = api

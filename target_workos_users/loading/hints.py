@@ -37,7 +37,6 @@ class Hints:
     What the lists say is a hint: whoever takes it is ready for the opposite.
 
     Args:
-        api: WorkOS.
         believed_for: Seconds for which a hint is good.
     """
 
@@ -53,12 +52,7 @@ class Hints:
         self._asking = asyncio.Semaphore(_ASKED_MEANWHILE)
 
     async def user(self, email: str, ask: Ask) -> Entity | None:
-        """The user with an email, if there is one.
-
-        Args:
-            email: In lower case.
-            ask: Asks WorkOS.
-        """
+        """The user with an email (in lower case), if there is one."""
 
         def look() -> tuple[bool, Entity | None]:
             found = self._index.user(email=email)
@@ -69,13 +63,7 @@ class Hints:
         return await self._answer(self._users, look, ask)
 
     async def member(self, user_id: str, organization_id: str, ask: Ask) -> Entity | None:
-        """The membership of a user in an organization, if there is one.
-
-        Args:
-            user_id: Of the user.
-            organization_id: Of the organization.
-            ask: Asks WorkOS.
-        """
+        """The membership of a user in an organization, if there is one."""
 
         def look() -> tuple[bool, Entity | None]:
             found = self._index.member(organization_id, user_id)

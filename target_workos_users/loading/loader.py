@@ -35,13 +35,6 @@ class Loader:
     Repeating a row is harmless: what is there already is found and completed.
 
     Args:
-        ledger: Learns what was done.
-        organizations: Resolves the organizations that rows name.
-        users: Makes sure of users.
-        memberships: Makes sure of memberships.
-        factors: Enrolls TOTP factors.
-        organization_records: Loads organizations.
-        authorization_records: Loads roles and permissions.
         require_membership: Delete a user that a row has made if its membership can't be made and
             it has none; and make none if its organization can't be resolved.
     """

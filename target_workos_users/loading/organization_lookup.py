@@ -36,7 +36,6 @@ class OrganizationLookup:
     """Asks WorkOS for organizations, and creates those that aren't there.
 
     Args:
-        api: WorkOS.
         ledger: Learns what was found, and what is about to be created.
         create_missing: Whether to create an organization that isn't found, if it has a name.
         delays: Seconds between look-ups of an organization that someone else is just creating.

@@ -29,8 +29,6 @@ class OrganizationRecords:
     any case, once: had that come first, it would have been made so.
 
     Args:
-        api: WorkOS.
-        ledger: What was done before.
         organizations: Where others look organizations up; they wait for one that is being made.
         existing: The setting ``existing_organizations``.
         delays: Seconds between look-ups of an organization that WorkOS says exists.
@@ -53,10 +51,6 @@ class OrganizationRecords:
 
     async def load(self, task: EntityTask, outcome: Outcome) -> None:
         """Load one record.
-
-        Args:
-            task: The record, and what is known of it.
-            outcome: Takes the id and the tallies.
 
         Raises:
             RecordError: It can't be loaded.

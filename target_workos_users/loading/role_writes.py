@@ -20,12 +20,7 @@ _MOST_WRITES = 3  # of one membership's roles, when another job writes them too
 
 
 class RoleWrites:
-    """Makes memberships with roles, and gives existing ones the roles that they lack.
-
-    Args:
-        api: WorkOS.
-        roles: Those that WorkOS knows.
-    """
+    """Makes memberships with roles, and gives existing ones the roles that they lack."""
 
     def __init__(self, api: WorkOS, roles: Roles) -> None:
         self._api = api
@@ -63,12 +58,6 @@ class RoleWrites:
 
         WorkOS replaces all roles at once: another job that does the same may take one away again,
         so they are read after each write.
-
-        Args:
-            outcome: Takes ``role_assignment`` errors.
-            found: As WorkOS has it.
-            wanted: Roles that it is to have.
-            given_up: Roles that it is to have no more.
 
         Returns:
             Whether anything was written; and which of all those roles it has: what the next run

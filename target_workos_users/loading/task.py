@@ -114,11 +114,7 @@ class Task(AnyTask):
         return set(self.before.roles) - set(self.row.role_slugs) - others
 
     def moves_roles(self, known: Version) -> bool:
-        """Whether the row asks for roles that a membership isn't known to have, or gives some up.
-
-        Args:
-            known: The membership, as the ledger knows it.
-        """
+        """Whether the row asks for roles that the known membership lacks, or gives some up."""
         given = {slug for version in self.past.versions for slug in version.roles}
         return not given.issuperset(self.row.role_slugs) or bool(
             known.membership_made and self.given_up
@@ -149,16 +145,6 @@ def make_task(
     proven: bool = False,
 ) -> AnyTask | None:
     """The task of a row; None if the ledger knows that there is nothing to do.
-
-    Args:
-        ledger: What is known.
-        row: The record, parsed.
-        stream: Of the record.
-        chunk: Of the record.
-        number: Of the record.
-        digest: Of the record.
-        is_there: See :class:`Task`.
-        proven: See :class:`Task`.
 
     Raises:
         OutputError: The ledger can't be written.

@@ -26,7 +26,6 @@ class UserLookup:
     """Finds the users of rows in WorkOS.
 
     Args:
-        api: WorkOS.
         hints: Know who is there without a request, once many were asked for.
         delays: Seconds between look-ups of a user that WorkOS says exists.
     """
@@ -112,11 +111,7 @@ class UserLookup:
         return found
 
     async def clashing(self, row: UserRow, error: ApiError) -> User:
-        """The user that a create clashed with.
-
-        Args:
-            row: What was to be created.
-            error: The clash, or a lost answer.
+        """The user that a create clashed with; or that was made, where the answer was lost.
 
         Raises:
             RecordError: The external id belongs to another user, or there is no such user.
@@ -151,13 +146,7 @@ class UserLookup:
 
 
 def conflict(row: UserRow, user_id: str | None, holder: User) -> str:
-    """That the row's external id belongs to another user.
-
-    Args:
-        row: The row.
-        user_id: Of the row's own user, if there is one.
-        holder: Who has the external id.
-    """
+    """That the row's external id belongs to another user than the row's own, if there is one."""
     own_id = f" ({user_id})" if user_id is not None else ""
     owner = holder.get("email") or "another user"
     return (
@@ -167,12 +156,7 @@ def conflict(row: UserRow, user_id: str | None, holder: User) -> str:
 
 
 def user_exists(row: UserRow, user_id: str) -> RecordError:
-    """That the row's user exists, and mustn't.
-
-    Args:
-        row: The row.
-        user_id: Of the user.
-    """
+    """That the row's user exists, and mustn't."""
     return RecordError.worded(
         ErrorType.USER_CREATE,
         'a user with the email {} exists already, and existing_users is "fail": set it to "keep" '

@@ -18,7 +18,6 @@ class UserWrites:
     """Changes users.
 
     Args:
-        api: WorkOS.
         lookup: Finds whom an external id belongs to.
     """
 

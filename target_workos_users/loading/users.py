@@ -49,9 +49,6 @@ class Users:
     somebody else's: such a user is never deleted, nor its password written.
 
     Args:
-        api: WorkOS.
-        ledger: What was done before.
-        hints: What is in WorkOS already.
         existing_users: What to do with a user that exists: ``keep`` its fields, ``update`` those
             that differ, or ``fail`` the record.
         update_passwords: With ``update``: which passwords may be written anew.

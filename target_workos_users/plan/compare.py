@@ -31,13 +31,6 @@ _T = TypeVar("_T")
 class Comparison:
     """Reads WorkOS as far as a source needs it, and compares.
 
-    Args:
-        api: WorkOS.
-        settings: Of the run.
-        index: Takes what is read.
-        source: What is asked for.
-        steps: Told how far it is.
-
     Attributes:
         counts: How many of what were compared, and how many differ, by kind of difference.
         fields: Users that differ, by field.

@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 async def compare_entity(api: WorkOS, source: Source, entity: Entity) -> list[Difference]:
     """Compare a record of an organization, a role or a permission with WorkOS.
 
-    Args:
-        api: WorkOS.
-        source: Where the record is from; its organizations are looked up.
-        entity: The record.
-
     Raises:
         ApiError: WorkOS answered with an error.
     """

@@ -67,9 +67,6 @@ class Diff(Reading):
     def finish(self, *, complete: bool) -> None:
         """Compare, and say what differs.
 
-        Args:
-            complete: Whether the input ended as a whole input does.
-
         Raises:
             StopRun: WorkOS can't be read, or the file can't be written.
         """
@@ -83,13 +80,7 @@ class Diff(Reading):
         self._progress.say("Stopped before all was compared: run the diff again.")
 
     def sum_up(self, reason: str, exit_code: int, error: str | None) -> None:
-        """Write the JSON summary.
-
-        Args:
-            reason: Why the run ends.
-            exit_code: Of the process.
-            error: What stopped it.
-        """
+        """Write the JSON summary."""
         counts = {"records": self.numbers.total(), "deleted": self.deleted, **self.counts}
         self._other_run.finish(reason, exit_code, error, counts, self.requests)
 

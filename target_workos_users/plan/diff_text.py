@@ -17,12 +17,7 @@ _SHOWN_FIELDS = 20
 
 
 def diff_lines(diff: Diff, settings: Settings) -> Iterator[str]:
-    """What an import would change, and what it wouldn't.
-
-    Args:
-        diff: What was found.
-        settings: Of the run.
-    """
+    """What an import would change, and what it wouldn't."""
     counts = diff.counts
     verdict = "differs" if diff.has_found else "no difference"
     yield f"Diff of {diff.numbers.total():,} records with WorkOS: {verdict}"

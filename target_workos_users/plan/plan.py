@@ -84,9 +84,6 @@ class Plan(Reading):
     def finish(self, *, complete: bool) -> None:
         """Say what a real run would do.
 
-        Args:
-            complete: Whether the input ended as a whole input does.
-
         Raises:
             TooManyFailures: Every record would fail; or any, with ``fail_on_errors``.
         """

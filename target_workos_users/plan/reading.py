@@ -32,9 +32,6 @@ class Reading(ABC):
     """Takes records where the importer would: the base of the plan and of the diff.
 
     Args:
-        settings: Of the run.
-        progress: What is told to the user.
-        kinds: Of the streams.
         run: Does work to its end, or raises what a signal asks for.
 
     Attributes:
@@ -71,13 +68,7 @@ class Reading(ABC):
         """A STATE message of the tap; none is printed."""
 
     def add(self, name: str, content: dict[str, Any], number: int | None = None) -> None:
-        """Take a record.
-
-        Args:
-            name: Its stream, after stream maps.
-            content: The record, after stream maps.
-            number: Counts from 1 in the tap's order, if it isn't the next one.
-        """
+        """Take a record, after stream maps, with its number if it isn't the next one."""
         self.numbers[name] += 1
         number = number or self.numbers[name]
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:

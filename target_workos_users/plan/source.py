@@ -120,9 +120,6 @@ class Source:
 
     A blank is no value, and the first value of a field holds, as in an import. Passwords and TOTP
     secrets aren't kept.
-
-    Args:
-        database: Takes its tables.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:

@@ -22,14 +22,7 @@ _SHOWN_ROLES = 20
 
 
 def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> Iterator[str]:
-    """What a first import would do, and what would fail.
-
-    Args:
-        plan: What was counted.
-        settings: Of the run.
-        scope: What was read.
-        records: What became of it.
-    """
+    """What a first import would do, and what would fail."""
     users, memberships, factors = map(len, (plan.users, plan.memberships, plan.factors))
     by = {how: len(values) for how, values in plan.organizations.items()}
     by["external id"] -= by["name"]

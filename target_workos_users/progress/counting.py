@@ -58,7 +58,6 @@ class Counting:
     """Counts what became of records. Bounded, whatever the number of records.
 
     Args:
-        settings: Of the run.
         started: When it began, with its time zone.
         progress_path: Where its progress is written.
 
@@ -97,12 +96,7 @@ class Counting:
             setattr(self.summary.users, name, getattr(self.summary.users, name) + 1)
 
     def committed(self, stream: str, records: list[Record]) -> None:
-        """Records became true for good.
-
-        Args:
-            stream: Their stream.
-            records: Those without an outcome are unchanged.
-        """
+        """Records became true for good; those without an outcome are unchanged."""
         self.add_errors(stream, records)
         counts = self.summary.records
         counts.read += len(records)
@@ -145,14 +139,7 @@ class Counting:
             counts.loaded += outcome.result is not Result.UNCHANGED
 
     def finish(self, reason: str, exit_code: int, error: str | None, ended: datetime) -> Summary:
-        """Complete the summary.
-
-        Args:
-            reason: Why the run ends.
-            exit_code: Of the process.
-            error: What stopped it.
-            ended: When it ended.
-        """
+        """Complete the summary: why the run ends, and what stopped it."""
         summary = self.summary
         summary.reason, summary.exit_code, summary.error = reason, exit_code, error
         summary.ended = ended.isoformat(timespec="seconds")

@@ -54,14 +54,7 @@ class LiveBar:
                 handler.setStream(sys.stderr)  # rich's stand-in, which prints above the bar
 
     def update(self, title: str, details: str, done: int, total: int | None) -> None:
-        """Draw it anew.
-
-        Args:
-            title: The first line.
-            details: The second line.
-            done: Records.
-            total: Records to come, if that is known.
-        """
+        """Draw it anew: a line, the bar if the total is known, and another line."""
         self._content = Table.grid()
         self._content.add_row(Text(title, overflow="ellipsis", no_wrap=True))
         if total:

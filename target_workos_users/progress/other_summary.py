@@ -61,7 +61,6 @@ class OtherRun:
     """Notes when a diff or an undo begins, and writes how it ended.
 
     Args:
-        settings: Of the run.
         mode: Which of them.
         say: Told that the file can't be written.
     """
@@ -82,16 +81,7 @@ class OtherRun:
         *,
         ledger_path: Path | None = None,
     ) -> None:
-        """Write the summary.
-
-        Args:
-            reason: Why the run ends.
-            exit_code: Of the process.
-            error: What stopped it.
-            counts: What was compared or deleted.
-            requests: Sent.
-            ledger_path: The ledger that was undone.
-        """
+        """Write the summary: why the run ends, and what was compared or deleted."""
         if not self._settings.summary_path:
             return
         of_import = Path(self._settings.summary_path)

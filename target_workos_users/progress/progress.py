@@ -44,7 +44,6 @@ class Progress:
     """Tells the user: by a live bar on a terminal, by plain lines in the log elsewhere.
 
     Args:
-        settings: Of the run.
         logger: The target's; at a level above info there is neither.
 
     Attributes:
@@ -82,10 +81,7 @@ class Progress:
                 self._logger.warning("%s", text[0].upper() + text[1:] + ".")
 
     def begin(self, resumed: Entry | None = None) -> None:
-        """The first record is about to be taken.
-
-        Args:
-            resumed: The checkpoint that the run goes on from.
+        """The first record is about to be taken, by a run that may go on from a checkpoint.
 
         Raises:
             SettingsError: The progress file can't be written.
@@ -108,12 +104,7 @@ class Progress:
             self.tick(0, 0)
 
     def retry(self, path: str, records: int) -> None:
-        """Only the records that an errors file lists are loaded.
-
-        Args:
-            path: The errors file.
-            records: How many it lists.
-        """
+        """Only the records that an errors file lists are loaded."""
         self._total.value = records
         self.say(f"Loading only the {records:,} records that {path} lists.")
 
@@ -172,13 +163,7 @@ class Progress:
             self._say_progress([under_way, *self._how_well()])
 
     def chunk(self, stream: str, number: int, *, skipped: bool) -> None:
-        """A chunk, or a part of it, is committed.
-
-        Args:
-            stream: Its stream, or one of them.
-            number: Counts from 1 in its stream.
-            skipped: It was unchanged.
-        """
+        """A chunk of a stream, or a part of it, is committed; a skipped one was unchanged."""
         self._chunks += 1
         before, self._before = self._before, self._snapshot()
         brought = {name: count - before[name] for name, count in self._before.items()}
@@ -216,13 +201,7 @@ class Progress:
             self._timeline.close()
 
     def sum_up(self, reason: str, exit_code: int, error: str | None = None) -> None:
-        """The closing summary.
-
-        Args:
-            reason: Why the run ends.
-            exit_code: Of the process.
-            error: What stopped it.
-        """
+        """The closing summary: why the run ends, and what stopped it."""
         summary = self.counting.finish(reason, exit_code, error, datetime.now(UTC))
         if on_terminal(self._logger):
             print_table(summary)

@@ -40,12 +40,7 @@ class Steps:
         self.begin("", 0)
 
     def begin(self, what: str, total: int) -> None:
-        """Something else begins.
-
-        Args:
-            what: Is done and to what, in the plural.
-            total: How many there are.
-        """
+        """Something else begins, on so many: ``Comparing users``, say."""
         self._what, self._total = what, total
         self._done, self._since = 0, self._clock()
 

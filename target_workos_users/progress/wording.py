@@ -20,12 +20,7 @@ def duration(seconds: float) -> str:
 
 
 def point_in_time(timestamp: str, now: datetime) -> str:
-    """``14:02 UTC``; with its date unless that is today's.
-
-    Args:
-        timestamp: ISO 8601.
-        now: The time it is, with its time zone.
-    """
+    """``14:02 UTC``; with its date unless that is today's."""
     try:
         at = datetime.fromisoformat(timestamp).astimezone(UTC)
     except ValueError:
@@ -64,14 +59,7 @@ def how_far(
 
 
 def resuming(entry: Entry, total: int | None, chunk_size: int, now: datetime) -> str:
-    """What a checkpoint says at the start of a run.
-
-    Args:
-        entry: The checkpoint.
-        total: Records that there will be, if that is known.
-        chunk_size: Records a chunk from here on.
-        now: The time it is, with its time zone.
-    """
+    """What a checkpoint says at the start of a run."""
     chunks, loaded = loaded_chunks(entry)
     at = point_in_time(entry.updated, now)
     if is_complete(entry):
@@ -87,13 +75,7 @@ def resuming(entry: Entry, total: int | None, chunk_size: int, now: datetime) ->
 
 
 def nothing_to_do(chunks: int, since: str, now: datetime) -> str:
-    """What is said at the end if the source is as the checkpoint has it.
-
-    Args:
-        chunks: Those that were compared.
-        since: When the checkpoint was made, ISO 8601.
-        now: The time it is, with its time zone.
-    """
+    """What is said at the end if the source is as the checkpoint has it."""
     return (
         f"Nothing to do: {chunks:,} chunks unchanged since {point_in_time(since, now)}; "
         "`--full-refresh` loads them again"

@@ -50,9 +50,6 @@ _LONGEST = 32
 def renames(names: Iterable[str]) -> dict[str, str]:
     """The known columns that go by another name: ``E-Mail``, ``First Name``, ``firstName``.
 
-    Args:
-        names: Of all columns of a record.
-
     Returns:
         Columns by the names that they have. A column that is there under its own name isn't in it,
         nor one that goes by two names.

@@ -224,12 +224,7 @@ def checked(record: Mapping[str, Any]) -> Mapping[str, Any]:
 def organization_of(
     record: Mapping[str, Any], default: OrganizationRef | None, remarks: list[str]
 ) -> OrganizationRef | None:
-    """The organization that a record names; None if it names none.
-
-    Args:
-        record: The record.
-        default: The one of the settings, which wins.
-        remarks: Takes ``organization_overridden``.
+    """The organization that a record names, unless the settings name one; None if none is named.
 
     Raises:
         RecordError: ``invalid_record``: it names two, or none for certain.

@@ -49,11 +49,6 @@ def password_fields(
 ) -> tuple[dict[str, str], str | None]:
     """What a record says of its user's password.
 
-    Args:
-        record: A Singer record.
-        rules: What the settings say about hashes that WorkOS can't verify.
-        remarks: Keys of ``REMARKS`` are added here.
-
     Returns:
         The fields of ``POST /user_management/users``, and why a hash was skipped, if one was.
 

@@ -34,11 +34,6 @@ def columns_of(kind: Kind) -> frozenset[str]:
 def read_record(kind: Kind, record: Mapping[str, Any], rules: RecordRules) -> Row:
     """Read and check one record.
 
-    Args:
-        kind: Of its stream.
-        record: A Singer record: CSV texts or typed JSON values.
-        rules: What the settings say about it.
-
     Raises:
         RecordError: ``invalid_record``, with the first thing that is wrong. The message quotes no
             value of the record.
@@ -49,13 +44,7 @@ def read_record(kind: Kind, record: Mapping[str, Any], rules: RecordRules) -> Ro
 def identity(
     kind: Kind, record: Mapping[str, Any], rules: RecordRules
 ) -> tuple[object, ...] | None:
-    """What the ledger remembers a record by; None if that can't be told.
-
-    Args:
-        kind: Of its stream.
-        record: It may be invalid, or a redacted one.
-        rules: What the settings say about it.
-    """
+    """What the ledger remembers a record by, even an invalid one; None if that can't be told."""
     try:
         if kind in OF_PEOPLE:
             return memberships.person_identity(kind, record, rules)

@@ -58,9 +58,6 @@ def is_hash_or_key(text: str) -> bool:
 def redact(record: Mapping[str, Any]) -> dict[str, Any]:
     """A record fit for errors.jsonl. Never raises; the result can be written as UTF-8 JSON.
 
-    Args:
-        record: A Singer record, as it came.
-
     Returns:
         The record in which ``"[redacted]"`` stands for every value that is under a name like
         ``password``, ``hash``, ``salt``, ``secret``, ``token``, ``otp`` or ``api_key`` (also

@@ -52,11 +52,6 @@ def text(record: Mapping[str, Any], column: str, limit: int = MAX_TEXT) -> str |
     """The column's text without spaces around it; None if it is missing, null or blank.
 
     A number is its text as JSON writes it (``42``, ``42.0``), a date its ISO 8601 form.
-
-    Args:
-        record: A Singer record.
-        column: Which of its values.
-        limit: Characters at most.
     """
     value = record.get(column)
     if value is None:

@@ -95,9 +95,6 @@ def bins(lines: Sequence[ChunkLine]) -> list[Bin]:
     """Some 120 bins of consecutive chunks, none across two runs.
 
     The time between two runs is left out: what counts is the time at work.
-
-    Args:
-        lines: Chunks that were loaded.
     """
     until = list(accumulate(line.seconds for line in lines))
     size = max(1, math.ceil(len(lines) / _BINS))

@@ -50,10 +50,6 @@ class Given(NamedTuple):
 def with_environment(config: Mapping[str, Any], environment: Mapping[str, str]) -> Given:
     """The config, and over it the environment; an empty variable is as good as none.
 
-    Args:
-        config: Of the config files.
-        environment: Of the process.
-
     Raises:
         SettingsError: Names what is no setting, and the nearest that is one.
     """

@@ -176,10 +176,6 @@ class Settings(LoadingSettings):
     ) -> Self:
         """Check what a JSON schema can't, and apply the fallbacks.
 
-        Args:
-            config: The plugin's config, already valid against ``SETTINGS``.
-            environment: Where the fallbacks are.
-
         Raises:
             SettingsError: Names the setting, what was found, and the way out.
         """

@@ -51,10 +51,6 @@ class BatchFiles:
     ) -> Generator[dict[str, Any], None, None]:
         """The records of a message's files, in order.
 
-        Args:
-            encoding: ``format`` and ``compression``.
-            manifest: URLs or paths of the files.
-
         Raises:
             InputError: A file is missing, damaged or cut off, or not in a format that can be read
                 here. The records before the fault have been handed out.

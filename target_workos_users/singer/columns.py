@@ -27,7 +27,6 @@ class UnknownColumns:
         stream: Its name, after stream maps.
         known: Columns that are read, or that its stream maps read: those are of use, too.
         prefix: What the names of columns begin with that belong to ``metadata``.
-        warn: Tells the user.
     """
 
     def __init__(

@@ -18,9 +18,6 @@ class NullValues:
     """Makes null of what the setting ``null_values`` lists, and counts what else looks so.
 
     Those others are left as they are: people are called Null.
-
-    Args:
-        texts: The setting.
     """
 
     def __init__(self, texts: AbstractSet[str]) -> None:

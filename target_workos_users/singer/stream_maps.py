@@ -32,10 +32,6 @@ def map_record(
     Flattening leaves ``metadata`` one object: WorkOS takes it whole, so what was flattened out of
     it is its content, nested keys joined by the separator.
 
-    Args:
-        stream_map: Of its stream.
-        record: As the tap sent it.
-
     Returns:
         The mapped record, None if the map leaves it out; or the record as it was, and why the
         map failed, without a word of its content. A record that the tap couldn't read whole keeps
@@ -71,9 +67,6 @@ class NamedMaps:
     A map for a stream that never comes is as good as none: users would be loaded without the
     password that it makes. Whether the stream is still to come can't be known before the end; so
     records of a stream that has no map aren't taken as long as a map is without a stream.
-
-    Args:
-        setting: ``stream_maps``.
     """
 
     def __init__(self, setting: Mapping[str, Any]) -> None:

@@ -36,7 +36,6 @@ class Streams:
 
     Args:
         target: Its mapper and its sinks are singer-sdk's.
-        settings: Of the run.
         progress: Told which records are left out.
 
     Attributes:

@@ -79,10 +79,6 @@ def is_no_password(text: str, *, whole: bool = False) -> bool:
 
     Django: ``!`` and 40 letters and digits, ``!`` alone up to 1.5, and what begins with ``!``
     matches no password. ``/etc/shadow``: ``*`` and ``!``.
-
-    Args:
-        text: What stands there.
-        whole: As in :func:`recognize`.
     """
     if whole:
         return _MARKER.fullmatch(text) is not None
