@@ -45,18 +45,18 @@ def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
     from target_workos_users.explain import (  # noqa: PLC0415
         listing_json,
         listing_lines,
-        read_listing,
+        read_groups,
         write_errors_table,
     )
 
     with _said_plainly():
         path = path or _named("errors_path", None)
-        listing = read_listing(path)
+        groups = read_groups(path)
         rows = write_errors_table(path, table) if table else None
     if as_json:
-        _print_json(listing_json(listing))
+        _print_json(listing_json(groups))
     else:
-        for line in listing_lines(path, listing):
+        for line in listing_lines(path, groups):
             click.echo(neutralize(line))
     if table:
         click.echo(f"{rows:,} rows written to {table}", err=True)

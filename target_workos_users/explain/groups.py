@@ -56,14 +56,17 @@ class Groups:
 
     Attributes:
         most: Groups kept apart at most; errors beyond them share one group a type.
+        records: Number of records; the errors of one come together.
         errors: Number of errors.
         retryable: Number of those that may succeed in a later run.
     """
 
     most: int = 1_000
+    records: int = 0
     errors: int = 0
     retryable: int = 0
     _groups: dict[_Key, Group] = field(default_factory=dict)
+    _last: tuple[str, int] = ("", 0)
 
     def add(
         self,
@@ -78,6 +81,8 @@ class Groups:
         workos_code: str | None = None,
     ) -> None:
         """Count an error; the pattern is what it has in common with others."""
+        self.records += (stream, record_number) != self._last
+        self._last = (stream, record_number)
         self.errors += 1
         self.retryable += retryable
         key = (error_type, pattern, retryable, http_status, workos_code)
@@ -91,7 +96,7 @@ class Groups:
         if len(group.examples) < _EXAMPLES:
             group.examples.append(example)
         group.count += 1
-        group.last = (stream, record_number)
+        group.last = self._last
 
     def by_count(self) -> list[Group]:
         """The groups, the largest first."""

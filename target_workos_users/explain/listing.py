@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.errors import read_errors
@@ -16,32 +15,15 @@ if TYPE_CHECKING:
     from target_workos_users.explain.groups import Group
 
 
-@dataclass
-class Listing:
-    """What an errors file holds.
-
-    Attributes:
-        records: Records in it; a record may have several errors.
-        groups: Its errors.
-    """
-
-    records: int = 0
-    groups: Groups = field(default_factory=Groups)
-
-
-def read_listing(path: Path) -> Listing:
+def read_groups(path: Path) -> Groups:
     """Group the errors of a file, in flat memory.
 
     Raises:
         SettingsError: It can't be read, or is no errors file.
     """
-    listing = Listing()
-    last = ("", 0)
+    groups = Groups()
     for line in read_errors(path):
-        record = (line.stream, line.record_number)
-        listing.records += record != last  # the errors of a record stand together
-        last = record
-        listing.groups.add(
+        groups.add(
             stream=line.stream,
             record_number=line.record_number,
             error_type=line.error_type,
@@ -51,18 +33,17 @@ def read_listing(path: Path) -> Listing:
             http_status=line.http_status,
             workos_code=line.workos_code,
         )
-    return listing
+    return groups
 
 
-def listing_lines(path: Path, listing: Listing) -> Iterator[str]:
+def listing_lines(path: Path, groups: Groups) -> Iterator[str]:
     """The groups for people, the largest first."""
-    groups = listing.groups
     found = groups.by_count()
     if not found:
         yield f"{path}: no errors"
         return
     yield (
-        f"{path}: {listing.records:,} records failed; {groups.errors:,} errors in all, "
+        f"{path}: {groups.records:,} records failed; {groups.errors:,} errors in all, "
         f"{groups.retryable:,} of them retryable as they are"
     )
     for group in found:
@@ -76,12 +57,12 @@ def listing_lines(path: Path, listing: Listing) -> Iterator[str]:
         yield f"    What to do: {advice(group)}"
 
 
-def listing_json(listing: Listing) -> dict[str, Any]:
+def listing_json(groups: Groups) -> dict[str, Any]:
     """The groups for programs, the largest first."""
     return {
-        "records": listing.records,
-        "errors": listing.groups.errors,
-        "retryable": listing.groups.retryable,
+        "records": groups.records,
+        "errors": groups.errors,
+        "retryable": groups.retryable,
         "groups": [
             {
                 "error_type": group.error_type,
@@ -95,7 +76,7 @@ def listing_json(listing: Listing) -> dict[str, Any]:
                 "examples": group.examples,
                 "advice": advice(group),
             }
-            for group in listing.groups.by_count()
+            for group in groups.by_count()
         ],
     }
 

@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from target_workos_users.checkpoint.resume import read_state_file
 from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.explain import advice, read_listing
+from target_workos_users.explain import advice, read_groups
 from target_workos_users.files import write_output
 from target_workos_users.ledger.lookup import read_counts
 from target_workos_users.plan.difference import DIFFERENCES, read_differences
@@ -92,8 +92,8 @@ def render(sources: Sources) -> str:
     differences = sources.differences or _if_there(beside)
     files = [sources.progress] if sources.progress else list(progress_files(its_own.parent))
     lines = [line for file in files for line in _lines(file, summary)]
-    listing = read_listing(errors) if errors else None
-    groups = listing.groups.by_count() if listing else []
+    listing = read_groups(errors) if errors else None
+    groups = listing.by_count() if listing else []
     loaded = [line for line in lines if not line.unchanged]
     return _BEGINNING.decode() + _template().render(
         summary=summary,

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from target_workos_users.cli import main
 from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError
-from target_workos_users.explain import read_listing
+from target_workos_users.explain import read_groups
 from target_workos_users.records.parse import parse_record
 from target_workos_users.records.rules import DEFAULT_RULES
 
@@ -136,7 +136,7 @@ def test_memory_is_flat_in_the_number_of_lines(tmp_path):
         records = ((n, {"email": f"u{n}@example.com"}, error) for n in range(1, lines + 1))
         path = write(tmp_path / f"{lines}.jsonl", records)
         tracemalloc.start()
-        assert read_listing(path).records == lines
+        assert read_groups(path).records == lines
         used = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return used
