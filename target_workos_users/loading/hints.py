@@ -35,14 +35,11 @@ class Hints:
     asks record by record at first. Lists of 100 are read beside that, from the budget that reads
     have of their own; meanwhile few questions are asked at a time, since a page may answer them.
     What the lists say is a hint: whoever takes it is ready for the opposite.
-
-    Args:
-        believed_for: Seconds for which a hint is good.
     """
 
-    def __init__(self, api: WorkOS, *, believed_for: float = _BELIEVED_FOR) -> None:
+    def __init__(self, api: WorkOS) -> None:
         self._api = api
-        self._index = Index(believed_for)
+        self._index = Index(_BELIEVED_FOR)
         self._users = GrowingAllowance()
         self._members: LruDict[str, GrowingAllowance] = LruDict(_ORGANIZATIONS)
         # The first question about an organization is answered by its first page of members, unless
@@ -81,11 +78,6 @@ class Hints:
             await allowance.first_page.wait()
         self._first_pages.answers += asks_page and look()[0]
         return await self._answer(allowance, look, ask)
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether lists are being read, or wait until more of them is worth it."""
-        return bool(self._lists)
 
     def forget(self, email: str) -> None:
         """There is no such user in WorkOS, or none as was read."""

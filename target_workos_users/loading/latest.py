@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections import deque
 
+_SIZE = 100
+_LEAST = 20
+
 
 class LatestUsers:
     """How many of the latest users existed before their row came."""
 
-    def __init__(self, size: int = 100, least: int = 20) -> None:
-        self._latest: deque[bool] = deque(maxlen=size)
-        self._least = least
-        self._existed = 0
+    def __init__(self) -> None:
+        self._existed: deque[bool] = deque(maxlen=_SIZE)
 
     def add(self, *, existed: bool) -> None:
         """Count one more user."""
-        if len(self._latest) == self._latest.maxlen:
-            self._existed -= self._latest[0]
-        self._latest.append(existed)
-        self._existed += existed
+        self._existed.append(existed)
 
     @property
     def mostly_existed(self) -> bool:
         """Whether more than half of them did; False until enough were seen."""
-        return len(self._latest) >= self._least and 2 * self._existed > len(self._latest)
+        return len(self._existed) >= _LEAST and 2 * sum(self._existed) > len(self._existed)

@@ -28,7 +28,7 @@ async def a_run_that_has_read_all(workos):
     run = workos.run()
     await run.load_all(rows_of(range(60)))
     async with asyncio.timeout(10):
-        while run.hints.is_reading:  # noqa: ASYNC110 - it tells nobody
+        while run.hints._lists:  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
     workos.requests()
     return run
