@@ -9,6 +9,7 @@ from target_workos_users.api.connect import connect
 from target_workos_users.exceptions import TargetError
 from target_workos_users.parallel import for_each
 from target_workos_users.progress.counting import destination_in_words
+from target_workos_users.records.entities import OF_AN_ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from target_workos_users.settings.settings import Settings
 
 _SECONDS = 5.0  # a plan is made without a network, too
-_OF_AN_ORGANIZATION = "org-"
 _SHOWN = 20
 
 
@@ -47,7 +47,7 @@ async def ask_workos(
     except TargetError as error:
         return [f"WorkOS couldn't be asked: {error}"]
     lines = [f"asked: {destination_in_words(settings)}"]
-    own = (slug for slug in roles if not slug.startswith(_OF_AN_ORGANIZATION))
+    own = (slug for slug in roles if not slug.startswith(OF_AN_ORGANIZATION))
     if missing := [slug for slug in own if slug not in known]:
         shown = ", ".join(sorted(missing)[:_SHOWN])
         lines.append(f"roles that it doesn't have ({len(missing):,}): {shown}")

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from target_workos_users.records.rules import RecordRules
 
 _DOMAIN = re.compile(r"(?:[^\s@/:,;.]+\.)+[^\s@/:,;.]+")
-_ROLE = re.compile(r"[a-z0-9_-]{1,48}")  # this and the next three: WorkOS OpenAPI spec
+# This and the next two: WorkOS OpenAPI spec.
 _PERMISSION = re.compile(r"[a-z0-9_:.*-]{1,48}")
 _MAX_NAME = 48
 _MAX_DESCRIPTION = 150
-_OF_AN_ORGANIZATION = "org-"
+OF_AN_ORGANIZATION = "org-"  # how slugs of their roles begin
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ def role_row(record: Mapping[str, Any], rules: RecordRules) -> EntityRow:
         RecordError: ``invalid_record``.
     """
     record = checked(record)
-    slug, fields = _slug_and_texts(record, "role", _ROLE)
-    own = slug.startswith(_OF_AN_ORGANIZATION)
+    slug, fields = _slug_and_texts(record, "role", values.ROLE_SLUG)
+    own = slug.startswith(OF_AN_ORGANIZATION)
     role_type = (values.text(record, "role_type") or "").lower()
     organization = organization_of(record, rules.default_organization if own else None, [])
     if role_type not in {"", "environment", "organization"}:

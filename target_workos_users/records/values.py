@@ -27,7 +27,7 @@ _NOT_IN_EMAIL = r"""\s@<>()\[\],;:"\\"""
 _LABEL = rf"[^.{_NOT_IN_EMAIL}]+"
 _EMAIL = re.compile(rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(?:\.{_LABEL})*")
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
-_ROLE_SLUG = re.compile(r"[a-z0-9_-]{1,48}")
+ROLE_SLUG = re.compile(r"[a-z0-9_-]{1,48}")
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True) | dict.fromkeys(
     ("false", "f", "no", "n", "0", "0.0"), False
 )
@@ -253,7 +253,7 @@ def _slugs(record: Mapping[str, Any], column: str) -> tuple[str, ...]:
         slug = slug.strip()
         if not slug:
             continue
-        if not _ROLE_SLUG.fullmatch(slug):
+        if not ROLE_SLUG.fullmatch(slug):
             raise invalid(
                 column,
                 "item {} is no role slug: expected up to 48 lower-case letters, digits, "
