@@ -20,8 +20,7 @@ from target_workos_users.loading.eventual import LOOKUP_DELAYS
 from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
-from target_workos_users.loading.user_lookup import EXISTS, User, UserLookup, user_exists
-from target_workos_users.loading.user_writes import UserWrites
+from target_workos_users.loading.user_requests import EXISTS, User, UserRequests, user_exists
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,8 +71,7 @@ class Users:
         self._ledger = ledger
         self._existing_users = existing_users
         self._update_passwords = update_passwords
-        self._lookup = UserLookup(api, hints, delays=delays)
-        self._writes = UserWrites(api, self._lookup)
+        self._requests = UserRequests(api, hints, delays=delays)
         self.latest = LatestUsers()
 
     async def ensure(self, task: Task, outcome: Outcome) -> LoadedUser:
@@ -106,7 +104,7 @@ class Users:
         email = task.row.email
         person = self._ledger.person(email) if email else None
         if person is None or person.user_id is None or not person.current:
-            found = await self._lookup.named(task.row)
+            found = await self._requests.named(task.row)
             email = str(found.get("email") or email or found["id"]).lower()
             task.row = replace(task.row, email=email)
             person = self._ledger.person(email)
@@ -129,7 +127,7 @@ class Users:
     def forget(self, email: str) -> None:
         """The user was deleted in WorkOS; a further row creates it again."""
         self._ledger.keep(Person(email))
-        self._lookup.forget(email)
+        self._requests.forget(email)
 
     async def take_back(self, row: UserRow, user: LoadedUser) -> bool:
         """Delete a user without a membership, if that can harm nobody.
@@ -166,9 +164,9 @@ class Users:
         named = person is not None and person.is_named_only
         found = None
         if attempted or named:  # it may be younger than what the hints know
-            found = await self._lookup.by_email(row)
+            found = await self._requests.by_email(row)
         elif task.is_probably_there or self.latest.mostly_existed:
-            found = await self._lookup.by_hint(row)
+            found = await self._requests.by_hint(row)
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
             self._ledger.attempt(row.email)
@@ -181,7 +179,7 @@ class Users:
                     raise error.as_record_error(ErrorType.USER_CREATE) from error
                 if not (attempted or error.ambiguous):
                     self.forget(row.email)  # it is somebody else's, whatever the look-up says
-                found = await self._lookup.clashing(row, error)
+                found = await self._requests.clashing(row, error)
                 made = Made.ATTEMPTED if error.ambiguous else made
                 if error.ambiguous:
                     outcome.tallies.append(Tally.USERS_CREATED)
@@ -210,7 +208,7 @@ class Users:
         body = dict(differing) if update else {}
         if update and self._update_passwords == "always":
             body |= {name: row.fields[name] for name in _SECRETS if name in row.fields}
-        sent = bool(body) and await self._writes.update(row, found["id"], body, outcome)
+        sent = bool(body) and await self._requests.update(row, found["id"], body, outcome)
         person = Person(row.email, found["id"], row.fields.get("external_id"), made, current=True)
         unlike = self._ledger.fingerprinter.prints({} if sent else differing)
         for slot, value in task.prints.items():
@@ -233,7 +231,7 @@ class Users:
 
     async def _verify(self, task: Task, person: Person) -> Person | None:
         """Look whether a user that was known before a reset is still there."""
-        found = await self._lookup.by_hint(task.row)
+        found = await self._requests.by_hint(task.row)
         self.latest.add(existed=found is not None)
         if found is None:
             self.forget(task.row.email)
@@ -259,7 +257,7 @@ class Users:
         first = not (person.settled and (person.held or person.seen))
         slots = set(todo.write)
         if todo.needs_look:
-            user = await self._lookup.by_id(person.user_id or "")
+            user = await self._requests.by_id(person.user_id or "")
             theirs = self._ledger.fingerprinter.prints(fields_of(user))
             slots |= todo.to_send(theirs, before, signed_in=bool(user.get("last_sign_in_at")))
             if PASSWORD in todo.fill - slots:
@@ -270,9 +268,8 @@ class Users:
             outcome.remarks += (f"conflicting {column_of(slot)}" for slot in todo.left)
         if todo.password_left:
             self._leave_password(outcome)
-        sent = bool(slots) and await self._writes.update(
-            row, person.user_id or "", pick(row.fields, slots), outcome
-        )
+        body = pick(row.fields, slots)
+        sent = bool(slots) and await self._requests.update(row, person.user_id or "", body, outcome)
         written = {slot: task.prints[slot] for slot in slots if sent}
         person.held |= written
         known = person.held.keys() | slots | {TOTP}

@@ -1,4 +1,4 @@
-"""Looks users up: by email, by external id, or the one that a create clashed with."""
+"""Users looked up, by whatever names them or by what a create clashed with; and updated."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
 from target_workos_users.loading.eventual import eventually
 from target_workos_users.loading.memberships import UserGone
+from target_workos_users.loading.outcome import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.hints import Hints
+    from target_workos_users.loading.outcome import Outcome
     from target_workos_users.records.parse import UserRow
 
 User = dict[str, Any]
@@ -22,8 +24,8 @@ EXISTS = (Reason.EMAIL_EXISTS, Reason.EXTERNAL_ID_EXISTS, Reason.USER_EXISTS)
 """What WorkOS says of a create that clashes with a user."""
 
 
-class UserLookup:
-    """Finds the users of rows in WorkOS.
+class UserRequests:
+    """Finds the users of rows in WorkOS, and changes them.
 
     Args:
         hints: Know who is there without a request, once many were asked for.
@@ -129,6 +131,28 @@ class UserLookup:
         )
         record_error.retryable = True
         raise record_error from error
+
+    async def update(
+        self, row: UserRow, user_id: str, body: dict[str, Any], outcome: Outcome
+    ) -> bool:
+        """Change fields of a user; returns whether that worked, else the outcome has the error.
+
+        Raises:
+            UserGone: The user isn't in WorkOS.
+        """
+        try:
+            await self._api.update_user(user_id, body)
+        except ApiError as error:
+            if error.is_about(user_id):
+                raise UserGone(str(error)) from error
+            message = None
+            if error.reason is Reason.EXTERNAL_ID_EXISTS and "external_id" in row.fields:
+                holder = await self.by_external_id(row)
+                message = conflict(row, user_id, holder) if holder else None
+            outcome.errors.append(error.as_record_error(ErrorType.USER_UPDATE, message))
+            return False
+        outcome.tallies.append(Tally.USERS_UPDATED)
+        return True
 
     async def _holder(self, row: UserRow, error: ApiError) -> User | None:
         """Whoever has the row's email or external id, if that is one user."""
