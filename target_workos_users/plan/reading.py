@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
-_SECONDS_OF_SILENCE = 30
 _RECORDS_BETWEEN_LOOKS = 10_000
 
 
@@ -51,7 +49,6 @@ class Reading(ABC):
         self._progress = progress
         self._kinds = kinds
         self._run = run
-        self._said_at = time.monotonic()
         self.numbers: Counter[str] = Counter()
         self.failed = self.deleted = 0
         self.failures = Groups()
@@ -72,7 +69,7 @@ class Reading(ABC):
         self.numbers[name] += 1
         number = number or self.numbers[name]
         if self.numbers[name] % _RECORDS_BETWEEN_LOOKS == 0:
-            self._break_silence(f"{self.numbers.total():,} records read")
+            self._progress.break_silence(f"{self.doing}: {self.numbers.total():,} records read")
         if is_deleted(content):
             self.deleted += 1
             return
@@ -123,8 +120,3 @@ class Reading(ABC):
         self, name: str, number: int, content: dict[str, Any], error: RecordError
     ) -> None:
         """A record that couldn't, which is counted already."""
-
-    def _break_silence(self, text: str) -> None:
-        if time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
-            self._said_at = time.monotonic()
-            self._progress.say(f"{self.doing}: {text}")

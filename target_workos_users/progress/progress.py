@@ -71,6 +71,11 @@ class Progress:
         self._logger.info("%s", text)
         self._said_at = time.monotonic()
 
+    def break_silence(self, text: str) -> None:
+        """The same, if nothing was said for long."""
+        if time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
+            self.say(text)
+
     def remarks(self, kinds: Iterable[str]) -> None:
         """Warn of something, once a kind and run."""
         for kind in kinds:
@@ -154,13 +159,13 @@ class Progress:
             far, well = self._how_far(finished), self._how_well()
             done = self._taken + finished
             self._bar.update(" · ".join(far), " · ".join(well), done, self._known_total())
-        elif time.monotonic() - self._said_at >= _SECONDS_OF_SILENCE:
+        else:
             under_way = (
                 f"then {finished:,} of {finished + waiting:,} finished"
                 if finished + waiting
                 else "waiting for the tap"
             )
-            self._say_progress([under_way, *self._how_well()])
+            self.break_silence(self._progress([under_way, *self._how_well()]))
 
     def chunk(self, stream: str, number: int, *, skipped: bool) -> None:
         """A chunk of a stream, or a part of it, is committed; a skipped one was unchanged."""
@@ -190,7 +195,7 @@ class Progress:
         if not skipped:
             log_batch_time(stream, seconds)
         if not skipped or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
-            self._say_progress([f"{self._records.failed:,} failed"])
+            self.say(self._progress([f"{self._records.failed:,} failed"]))
 
     def end(self) -> None:
         """Nothing is committed any more."""
@@ -220,8 +225,8 @@ class Progress:
                     "The summary %s can't be written (%s).", path, failure.strerror
                 )
 
-    def _say_progress(self, parts: list[str]) -> None:
-        self.say("Progress: " + " · ".join(self._how_far() + parts))
+    def _progress(self, parts: list[str]) -> str:
+        return "Progress: " + " · ".join(self._how_far() + parts)
 
     def _how_far(self, ahead: int = 0) -> list[str]:
         done, total = self._taken, self._known_total()
