@@ -176,7 +176,7 @@ class Importer:
             self.turns.changed.set()
 
     def _known_organizations(self) -> dict[str, str] | None:
-        return self._connection.organizations.to_state() if self._connection else None
+        return self._connection.loader.organizations.to_state() if self._connection else None
 
     # Loading
 
@@ -196,7 +196,7 @@ class Importer:
             self._connection = await self._connect(self._settings, self._ledger, entry.org_cache)
             self.turns.queue = self._connection.queue
             self._progress.connected(
-                self._connection.transport.stats, self._connection.organizations.counts
+                self._connection.transport.stats, self._connection.loader.organizations.counts
             )
             self._committer.start()
         order = list(Kind)
@@ -242,7 +242,7 @@ class Importer:
         self._progress.say(
             f"{len(self._aside):,} records waited for others to come first: loading them."
         )
-        self._connection.look_again()
+        self._connection.loader.look_again()
         self._committer.begin_again()
         for batch in self._aside.all_batches():
             self._submit_tasks(list(self._prepared_again(batch)))

@@ -12,21 +12,28 @@ from target_workos_users.exceptions import (
 )
 from target_workos_users.ledger import Version
 from target_workos_users.ledger.prints import TOTP
-from target_workos_users.loading.authorization_records import as_record_error
+from target_workos_users.loading.authorization_records import AuthorizationRecords, as_record_error
+from target_workos_users.loading.eventual import LOOKUP_DELAYS
+from target_workos_users.loading.factors import Factors
+from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loaded import LoadedMembership
 from target_workos_users.loading.memberships import Memberships, UserGone
+from target_workos_users.loading.organization_lookup import OrganizationLookup
+from target_workos_users.loading.organization_records import OrganizationRecords
+from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.outcome import Outcome, Result, Tally
+from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.task import AnyTask, EntityTask, Task
+from target_workos_users.loading.users import Users
 from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Ledger
-    from target_workos_users.loading.authorization_records import AuthorizationRecords
-    from target_workos_users.loading.factors import Factors
     from target_workos_users.loading.loaded import LoadedUser
-    from target_workos_users.loading.organization_records import OrganizationRecords
-    from target_workos_users.loading.organizations import OrganizationCache
-    from target_workos_users.loading.users import Users
+    from target_workos_users.settings.settings import Settings
 
 
 class Loader:
@@ -35,30 +42,56 @@ class Loader:
     Repeating a row is harmless: what is there already is found and completed.
 
     Args:
-        require_membership: Delete a user that a row has made if its membership can't be made and
-            it has none; and make none if its organization can't be resolved.
+        api: WorkOS.
+        settings: Of the run.
+        ledger: Learns what was done.
+        org_cache: WorkOS ids of organizations by external id, as the checkpoint has them.
+        delays: Seconds between look-ups of what WorkOS says exists.
+
+    Attributes:
+        organizations: Those that rows name.
+        hints: What is in WorkOS already.
     """
 
     def __init__(
         self,
+        api: WorkOS,
+        settings: Settings,
         ledger: Ledger,
+        org_cache: Mapping[str, str],
         *,
-        organizations: OrganizationCache,
-        users: Users,
-        memberships: Memberships,
-        factors: Factors,
-        organization_records: OrganizationRecords,
-        authorization_records: AuthorizationRecords,
-        require_membership: bool,
+        delays: Sequence[float] = LOOKUP_DELAYS,
     ) -> None:
+        self.organizations = OrganizationCache(
+            OrganizationLookup(
+                api, ledger, create_missing=settings.create_missing_orgs, delays=delays
+            ),
+            state=org_cache,
+        )
+        self.hints = Hints(api)
         self._ledger = ledger
-        self._organization_records = organization_records
-        self._authorization_records = authorization_records
-        self._organizations = organizations
-        self._users = users
-        self._memberships = memberships
-        self._factors = factors
-        self._require_membership = require_membership
+        self._require_membership = settings.require_membership
+        self._users = Users(
+            api,
+            ledger,
+            self.hints,
+            existing_users=settings.existing_users,
+            update_passwords=settings.update_passwords,
+            delays=delays,
+        )
+        roles = Roles(api, unknown_roles=settings.unknown_roles)
+        self._memberships = Memberships(
+            api, ledger, self.hints, self.organizations, roles, delays=delays
+        )
+        self._factors = Factors(api)
+        self._organization_records = OrganizationRecords(
+            api,
+            ledger,
+            self.organizations,
+            existing=settings.existing_organizations,
+            delays=delays,
+        )
+        self._authorization_records = AuthorizationRecords(api, self.organizations)
 
     async def load(self, task: AnyTask) -> Outcome:
         """Load one row, and tell the ledger.
@@ -90,9 +123,19 @@ class Loader:
 
     def look_again(self) -> None:
         """What WorkOS didn't have may be there by now."""
-        self._organizations.look_again()
+        self.organizations.look_again()
         self._memberships.look_again()
         self._authorization_records.look_again()
+
+    def stop(self) -> None:
+        """Look nothing up ahead any more."""
+        self.organizations.stop()
+        self.hints.stop()
+
+    async def close(self) -> None:
+        """Cancel the look-ups under way."""
+        await self.organizations.close()
+        await self.hints.close()
 
     async def _load_entity(self, task: EntityTask) -> Outcome:
         outcome, kind = Outcome(Result.LOADED), task.row.kind
@@ -117,10 +160,10 @@ class Loader:
 
     async def _load(self, task: Task, outcome: Outcome) -> LoadedMembership | None:
         if task.row.organization is not None:
-            if self._organizations.has_other_name(task.row.organization):
+            if self.organizations.has_other_name(task.row.organization):
                 outcome.remarks.append("organization_name")
             try:
-                outcome.org_id = await self._organizations.resolve(task.row.organization)
+                outcome.org_id = await self.organizations.resolve(task.row.organization)
             except RecordError as error:
                 outcome.errors.append(error)
                 if self._require_membership:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
-from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.eventual import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ class OrganizationLookup:
         ledger: Ledger,
         *,
         create_missing: bool,
-        delays: Sequence[float] = LOOKUP_DELAYS,
+        delays: Sequence[float],
     ) -> None:
         self.counts = OrganizationCounts()
         self._api = api

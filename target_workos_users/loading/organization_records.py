@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
-from target_workos_users.loading.eventual import LOOKUP_DELAYS, eventually
+from target_workos_users.loading.eventual import eventually
 from target_workos_users.loading.outcome import Outcome, Tally
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class OrganizationRecords:
         organizations: OrganizationCache,
         *,
         existing: ExistingOrganizations,
-        delays: Sequence[float] = LOOKUP_DELAYS,
+        delays: Sequence[float],
     ) -> None:
         self._api = api
         self._ledger = ledger

@@ -16,7 +16,6 @@ from target_workos_users.loading.changes import (
     fields_of,
     may_move,
 )
-from target_workos_users.loading.eventual import LOOKUP_DELAYS
 from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
@@ -64,8 +63,8 @@ class Users:
         hints: Hints,
         *,
         existing_users: ExistingUsers,
-        update_passwords: UpdatePasswords = "changed",
-        delays: Sequence[float] = LOOKUP_DELAYS,
+        update_passwords: UpdatePasswords,
+        delays: Sequence[float],
     ) -> None:
         self._api = api
         self._ledger = ledger

@@ -14,20 +14,12 @@ from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
 from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.ledger import Ledger
-from target_workos_users.loading.authorization_records import AuthorizationRecords
-from target_workos_users.loading.factors import Factors
-from target_workos_users.loading.hints import Hints
 from target_workos_users.loading.loader import Loader
-from target_workos_users.loading.memberships import Memberships
-from target_workos_users.loading.organization_lookup import OrganizationLookup
-from target_workos_users.loading.organization_records import OrganizationRecords
-from target_workos_users.loading.organizations import OrganizationCache
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.queue import LoadQueue
-from target_workos_users.loading.roles import Roles
 from target_workos_users.loading.task import Task, make_task
-from target_workos_users.loading.users import Users
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
+from tests.support.model import make_settings
 from tests.support.sandbox import call
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
 
@@ -127,32 +119,14 @@ class Run:
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
-        lookup = OrganizationLookup(api, self.ledger, create_missing=True, delays=(0, 0, 0))
-        self.organizations = OrganizationCache(lookup, state=state)
-        self.hints = Hints(api)
-        users = Users(
-            api,
-            self.ledger,
-            self.hints,
+        settings = make_settings(
             existing_users=existing_users,
             update_passwords=update_passwords,
-            delays=(0, 0, 0),
-        )
-        roles = Roles(api, unknown_roles=unknown_roles)
-        self.loader = Loader(
-            self.ledger,
-            organizations=self.organizations,
-            users=users,
-            memberships=Memberships(
-                api, self.ledger, self.hints, self.organizations, roles, delays=(0, 0, 0)
-            ),
-            factors=Factors(api),
-            organization_records=OrganizationRecords(
-                api, self.ledger, self.organizations, existing="keep", delays=(0, 0, 0)
-            ),
-            authorization_records=AuthorizationRecords(api, self.organizations),
+            unknown_roles=unknown_roles,
             require_membership=require_membership,
         )
+        self.loader = Loader(api, settings, self.ledger, state or {}, delays=(0, 0, 0))
+        self.organizations, self.hints = self.loader.organizations, self.loader.hints
 
     async def load(self, row: UserRow, **options: bool) -> Outcome:
         """Load a row, unless the ledger knows that there is nothing to do."""
@@ -273,7 +247,6 @@ class Environment:
     async def close(self) -> None:
         """Close the client, and all runs."""
         for run in self._runs:
-            await run.organizations.close()
-            await run.hints.close()
+            await run.loader.close()
             run.ledger.close()
         await self.api.close()

@@ -19,10 +19,8 @@ from target_workos_users.checkpoint.resume import Start
 from target_workos_users.checkpoint.state import bookmark_of, says_something
 from target_workos_users.importer import Importer
 from target_workos_users.ledger import Ledger
-from target_workos_users.loading.connection import Connection, make_loader
-from target_workos_users.loading.hints import Hints
-from target_workos_users.loading.organization_lookup import OrganizationLookup
-from target_workos_users.loading.organizations import OrganizationCache
+from target_workos_users.loading.connection import Connection
+from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.progress.progress import Progress
 from target_workos_users.records.kinds import Kind
@@ -183,14 +181,12 @@ class ModelRun:
     ) -> Connection:
         """As :meth:`Connection.open`, with the model in WorkOS's place."""
         api: Any = self.world.workos
-        lookup = OrganizationLookup(api, ledger, create_missing=True, delays=())
-        organizations = OrganizationCache(lookup, state=org_cache)
-        stack, hints = AsyncExitStack(), Hints(api)
-        stack.push_async_callback(hints.close)
-        loader = make_loader(api, settings, ledger, organizations, hints)
+        loader = Loader(api, settings, ledger, org_cache, delays=())
+        stack = AsyncExitStack()
+        stack.push_async_callback(loader.close)
         queue = LoadQueue(loader.load, concurrency=self.world.random.randint(1, 4))
         transport: Any = NoTransport()
-        return Connection(transport, organizations, queue, loader, hints, stack)
+        return Connection(transport, loader, queue, stack)
 
     def go(self) -> bool:
         """Run to the end or to a crash; True if it got to the end."""
