@@ -18,7 +18,7 @@ from target_workos_users.records.hashes.parts import (
     passlib_bytes,
     split,
 )
-from target_workos_users.records.hashes.phc import prf
+from target_workos_users.records.hashes.phc import made_pbkdf2, made_scrypt, prf
 from target_workos_users.records.hashes.workos import Hash, MalformedHash, UnusableHash
 
 _SODIUM_SALT = 16
@@ -47,13 +47,7 @@ def django_pbkdf2(text: str) -> Hash:
 def django_scrypt(text: str) -> Hash:
     """``scrypt$16384$salt$8$1$Base64`` (``django.contrib.auth.hashers``)."""
     _, cost, salt, block, lanes, digest = split(text, "$", 6)
-    return workos.scrypt(
-        salt.encode(),
-        base64_bytes(digest, "hash"),
-        cost=number(cost, "n"),
-        block=number(block, "r"),
-        lanes=number(lanes, "p"),
-    )
+    return made_scrypt(salt.encode(), base64_bytes(digest, "hash"), cost, block, lanes)
 
 
 def werkzeug(text: str) -> Hash:
@@ -62,15 +56,10 @@ def werkzeug(text: str) -> Hash:
     name, *arguments = method.lower().split(":")
     salt_bytes, digest_bytes = salt.encode(), hex_bytes(digest, "hash")
     if name == "scrypt":
-        cost, block, lanes = (number(part, "n, r or p") for part in arguments)
-        return workos.scrypt(salt_bytes, digest_bytes, cost=cost, block=block, lanes=lanes)
+        return made_scrypt(salt_bytes, digest_bytes, *arguments)
     digest_name, iterations = arguments
-    return workos.pbkdf2(
-        prf(digest_name),
-        salt_bytes,
-        digest_bytes,
-        iterations=number(iterations, "iterations"),
-    )
+    name, count = prf(digest_name), number(iterations, "iterations")
+    return workos.pbkdf2(name, salt_bytes, digest_bytes, iterations=count)
 
 
 def java_scrypt(text: str) -> Hash:
@@ -94,13 +83,8 @@ def ruby_scrypt(text: str) -> Hash:
     cost, block, lanes, salt, digest = split(text, "$", 5)
     if len(salt) == 40:  # noqa: PLR2004 - scrypt-ruby, hash_secret
         raise UnusableHash("of its old kind, a SHA-1 of the scrypt hash")
-    return workos.scrypt(
-        hex_bytes(salt, "salt").lstrip(b"\0"),
-        hex_bytes(digest, "hash"),
-        cost=number(cost, "n", base=16),
-        block=number(block, "r", base=16),
-        lanes=number(lanes, "p", base=16),
-    )
+    salt_bytes, digest_bytes = hex_bytes(salt, "salt").lstrip(b"\0"), hex_bytes(digest, "hash")
+    return made_scrypt(salt_bytes, digest_bytes, cost, block, lanes, base=16)
 
 
 def better_auth(text: str) -> Hash:
@@ -134,12 +118,8 @@ def ldap_pbkdf2(text: str) -> Hash:
     """``{PBKDF2-SHA256}600000$salt$hash``, in passlib's Base64: OpenLDAP's pw-pbkdf2, passlib."""
     scheme, _, rest = text.partition("}")
     iterations, salt, digest = split(rest, "$", 3)
-    return workos.pbkdf2(
-        prf(scheme.partition("-")[2] or "sha1"),
-        passlib_bytes(salt, "salt"),
-        passlib_bytes(digest, "hash"),
-        iterations=number(iterations, "iterations"),
-    )
+    name = prf(scheme.partition("-")[2] or "sha1")
+    return made_pbkdf2(name, passlib_bytes, salt, digest, iterations)
 
 
 def ldap_sha(text: str) -> Hash:
@@ -155,23 +135,13 @@ def ldap_sha(text: str) -> Hash:
 def mediawiki(text: str) -> Hash:
     """``:pbkdf2:sha512:30000:64:salt:hash``, both in Base64 (MediaWiki, ``Pbkdf2Password``)."""
     _, _, digest_name, iterations, _, salt, digest = split(text, ":", 7)
-    return workos.pbkdf2(
-        prf(digest_name),
-        base64_bytes(salt, "salt"),
-        base64_bytes(digest, "hash"),
-        iterations=number(iterations, "iterations"),
-    )
+    return made_pbkdf2(prf(digest_name), base64_bytes, salt, digest, iterations)
 
 
 def grub(text: str) -> Hash:
     """``grub.pbkdf2.sha512.10000.salt.hash``, both in hex (GRUB, passlib)."""
     _, _, digest_name, iterations, salt, digest = split(text, ".", 6)
-    return workos.pbkdf2(
-        prf(digest_name),
-        hex_bytes(salt, "salt"),
-        hex_bytes(digest, "hash"),
-        iterations=number(iterations, "iterations"),
-    )
+    return made_pbkdf2(prf(digest_name), hex_bytes, salt, digest, iterations)
 
 
 def magento(text: str) -> Hash:

@@ -7,6 +7,8 @@ padding, alphabet, order and names; what can be put right with certainty is.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from target_workos_users.records.hashes import workos
 from target_workos_users.records.hashes.parts import (
     base64_bytes,
@@ -17,6 +19,9 @@ from target_workos_users.records.hashes.parts import (
     split,
 )
 from target_workos_users.records.hashes.workos import Hash, MalformedHash, UnusableHash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _FIREBASE_FIELDS = ("hash", "salt", "sk", "ss", "r", "m")
 _LARGEST_LOGARITHM = 31
@@ -77,13 +82,7 @@ def scrypt(text: str) -> Hash:
         raise MalformedHash(
             f"with kl={size:,} and a hash of {len(digest_bytes)} bytes, as if it was cut short"
         )
-    return workos.scrypt(
-        salt_bytes,
-        digest_bytes,
-        cost=number(parameters["n"], "n"),
-        block=number(parameters["r"], "r"),
-        lanes=number(parameters["p"], "p"),
-    )
+    return made_scrypt(salt_bytes, digest_bytes, *map(parameters.__getitem__, "nrp"))
 
 
 def pbkdf2(text: str) -> Hash:
@@ -96,12 +95,8 @@ def pbkdf2(text: str) -> Hash:
     """
     _, name, parameters, salt, digest = split(text, "$", 5)
     if "=" not in parameters:
-        return workos.pbkdf2(
-            prf(name.lower().partition("-")[2] or "sha1"),
-            passlib_bytes(salt, "salt"),
-            passlib_bytes(digest, "hash"),
-            iterations=number(parameters, "iterations"),
-        )
+        name = prf(name.lower().partition("-")[2] or "sha1")
+        return made_pbkdf2(name, passlib_bytes, salt, digest, parameters)
     values = pairs(parameters)
     values.setdefault("d", name.lower().partition("-")[2])
     size = values.pop("l", None)
@@ -130,6 +125,26 @@ def prf(name: str) -> str:
         found = "SHA-1" if plain == "sha1" else "another digest"
         raise UnusableHash(f"of {found}; WorkOS takes SHA-256 and SHA-512")
     return plain
+
+
+def made_pbkdf2(
+    name: str, decode: Callable[[str, str], bytes], salt: str, digest: str, iterations: str
+) -> Hash:
+    """PBKDF2 from its parts as texts, salt and hash in one encoding."""
+    return workos.pbkdf2(
+        name,
+        decode(salt, "salt"),
+        decode(digest, "hash"),
+        iterations=number(iterations, "iterations"),
+    )
+
+
+def made_scrypt(salt: bytes, digest: bytes, *numbers: str, base: int = 10) -> Hash:
+    """Scrypt from its parts, of which n, r and p are texts."""
+    cost, block, lanes = (
+        number(text, name, base) for name, text in zip("nrp", numbers, strict=True)
+    )
+    return workos.scrypt(salt, digest, cost=cost, block=block, lanes=lanes)
 
 
 def firebase(text: str) -> Hash:
@@ -173,8 +188,7 @@ def kratos_firebase(text: str) -> Hash:
 
 def clerk_firebase(text: str) -> Hash:
     """``hash$salt$signer key$separator$rounds$memory``: Clerk's ``scrypt_firebase``."""
-    names = ("hash", "salt", "sk", "ss", "r", "m")
-    return _firebase(dict(zip(names, split(text, "$", 6), strict=True)))
+    return _firebase(dict(zip(_FIREBASE_FIELDS, split(text, "$", 6), strict=True)))
 
 
 def _firebase(fields: dict[str, str]) -> Hash:
