@@ -201,8 +201,7 @@ class Checkpoint:
         """
         if part.stored or not records:
             return None
-        failed = [position for position in part.failed if position < records]
-        return Part(part.stream, part.start, part.digests[:records], failed=failed)
+        return Part(part.stream, part.start, part.digests[:records])
 
     def drop_stored(self, name: str) -> None:
         """The source ended: forget stored chunks that it doesn't have any more."""
