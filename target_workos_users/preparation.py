@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
@@ -25,6 +25,26 @@ if TYPE_CHECKING:
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
+
+
+class Spans:
+    """Numbers of records that come in ascending spans; spans that meet become one."""
+
+    def __init__(self) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+
+    def add(self, first: int, last: int) -> None:
+        """Add a span, which comes after those before it."""
+        if self._lasts and self._lasts[-1] + 1 == first:
+            self._lasts[-1] = last
+        else:
+            self._firsts.append(first)
+            self._lasts.append(last)
+
+    def __contains__(self, number: int) -> bool:
+        position = bisect_right(self._firsts, number) - 1
+        return position >= 0 and number <= self._lasts[position]
 
 
 class Preparation:

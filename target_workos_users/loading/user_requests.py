@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,25 @@ User = dict[str, Any]
 
 EXISTS = (Reason.EMAIL_EXISTS, Reason.EXTERNAL_ID_EXISTS, Reason.USER_EXISTS)
 """What WorkOS says of a create that clashes with a user."""
+
+_LATEST = 100
+_TELLS_FROM = 20
+
+
+class LatestUsers:
+    """How many of the latest users existed before their row came."""
+
+    def __init__(self) -> None:
+        self._existed: deque[bool] = deque(maxlen=_LATEST)
+
+    def add(self, *, existed: bool) -> None:
+        """Count one more user."""
+        self._existed.append(existed)
+
+    @property
+    def mostly_existed(self) -> bool:
+        """Whether more than half of them did; False until enough were seen."""
+        return len(self._existed) >= _TELLS_FROM and 2 * sum(self._existed) > len(self._existed)
 
 
 class UserRequests:

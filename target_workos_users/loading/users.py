@@ -16,10 +16,15 @@ from target_workos_users.loading.changes import (
     fields_of,
     may_move,
 )
-from target_workos_users.loading.latest import LatestUsers
 from target_workos_users.loading.loaded import LoadedUser
 from target_workos_users.loading.outcome import Outcome, Result, Tally
-from target_workos_users.loading.user_requests import EXISTS, User, UserRequests, user_exists
+from target_workos_users.loading.user_requests import (
+    EXISTS,
+    LatestUsers,
+    User,
+    UserRequests,
+    user_exists,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, Self
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
-from target_workos_users.checkpoint.spans import Spans
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.loading.task import Task, make_task
+from target_workos_users.preparation import Spans
 from target_workos_users.records.parse import OrganizationRef, Totp, UserRow
 from tests.support.model import make_settings
 from tests.support.sandbox import call
