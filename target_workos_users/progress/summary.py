@@ -191,8 +191,8 @@ class Summary(msgspec.Struct, kw_only=True):
     Attributes:
         version: Of this format.
         mode: ``retry`` under ``only_errors_from``.
-        reason: Why it ended: ``complete``, ``stopped by SIGTERM``, ``stopped by an error``, ``the
-            input ended without a last STATE``.
+        reason: Why it ended: ``complete``, ``stopped by SIGTERM``, ``stopped by an error``,
+            ``stopped by a fault of the target``.
         error: The error that stopped it.
         exit_code: Of the process.
         started: UTC, ISO 8601.
