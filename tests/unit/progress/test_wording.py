@@ -45,16 +45,6 @@ def line(chunks, records, total, *, ahead=0, seconds_a_chunk=40.16):
     return " · ".join(how_far(chunks, records, total, 1_000, pace, ahead=ahead))
 
 
-def test_with_a_total_there_are_a_percentage_and_an_eta():
-    assert line(16, 16_000, 100_000) == (
-        "16/100 chunks (16%) · 16,000 of 100,000 records · 24.9/s · ETA 56m 13s"
-    )
-
-
-def test_without_a_total_there_is_neither():
-    assert line(16, 16_000, None) == "16 chunks · 16,000 records · 24.9/s"
-
-
 def test_a_last_small_chunk_counts_as_one():
     assert line(1, 1_000, 1_001).startswith("1/2 chunks (99%)")
     assert line(2, 1_001, 1_001) == "2/2 chunks (100%) · 1,001 of 1,001 records · 24.9/s"

@@ -179,12 +179,6 @@ def test_what_the_package_does_not_read_as_a_setting_is_read_by_the_sdk_or_by_th
     }
 
 
-def test_every_setting_has_a_title_and_a_description():
-    for name, schema in SETTINGS["properties"].items():
-        assert schema.get("title"), name
-        assert schema.get("description"), name
-
-
 @pytest.mark.parametrize("content", ["[1]", "{", None])
 def test_a_config_file_that_is_none_is_named(tmp_path, content):
     path = tmp_path / "config.json"
