@@ -42,7 +42,7 @@ def main() -> None:
 )
 def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
     """Group the errors of an errors file, and say what to do about each group."""
-    from target_workos_users.explain import (  # noqa: PLC0415
+    from target_workos_users.explain import (
         listing_json,
         listing_lines,
         read_groups,
@@ -57,7 +57,7 @@ def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
         _print_json(listing_json(groups))
     else:
         for line in listing_lines(path, groups):
-            click.echo(neutralize(line))
+            _say(line)
     if table:
         click.echo(f"{rows:,} rows written to {table}", err=True)
 
@@ -79,7 +79,7 @@ def report(
     out: Path | None,
 ) -> None:
     """Make one HTML page of an import: SUMMARY is the file that summary_path names."""
-    from target_workos_users.report import Sources, write_report  # noqa: PLC0415
+    from target_workos_users.report import Sources, write_report
 
     with _said_plainly():
         summary = _summary(path)
@@ -94,10 +94,10 @@ def report(
 @click.option("--csv", "table", metavar="OUT", type=_FILE, help="Write a CSV for a spreadsheet.")
 def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
     """Print, as CSV, WorkOS's ids of what was loaded: a row for each membership."""
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
-    from target_workos_users.explain.table import csv_line, write_table  # noqa: PLC0415
-    from target_workos_users.ledger.lookup import Ids, read_ids  # noqa: PLC0415
+    from target_workos_users.explain.table import csv_line, write_table
+    from target_workos_users.ledger.lookup import Ids, read_ids
 
     header = Ids.__struct_fields__
     with _said_plainly():
@@ -110,7 +110,7 @@ def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
             click.echo(f"{rows:,} rows written to {table}", err=True)
         elif as_json:
             for each in found:
-                click.echo(neutralize(msgspec.json.encode(each).decode()))
+                _say(msgspec.json.encode(each).decode())
         else:
             click.echo(csv_line(header), nl=False)
             for each in found:
@@ -122,8 +122,8 @@ def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
 @_JSON
 def show(where: tuple[str, ...], *, as_json: bool) -> None:
     """Tell what became of one person: records, ids, errors."""
-    from target_workos_users.explain.people import errors_of, fate_lines  # noqa: PLC0415
-    from target_workos_users.ledger.lookup import Fate, read_fate  # noqa: PLC0415
+    from target_workos_users.explain.people import errors_of, fate_lines
+    from target_workos_users.ledger.lookup import Fate, read_fate
 
     if len(where) > 2:  # noqa: PLR2004 - as the usage says
         raise click.UsageError("Expected the ledger, if not the newest run's, and one email.")
@@ -145,7 +145,7 @@ def show(where: tuple[str, ...], *, as_json: bool) -> None:
         _print_json({"fate": fate, "errors": messages})
     else:
         for line in fate_lines(fate, failed):
-            click.echo(neutralize(line))
+            _say(line)
 
 
 @main.command()
@@ -161,15 +161,11 @@ def undo(
 
     Settings come from where the target takes them: the environment, and --config.
     """
-    from target_workos_users.undo import Undo  # noqa: PLC0415
+    from target_workos_users.undo import Undo
 
     with _said_plainly():
         run = Undo(_ledger(ledger), config, also_active=also_active, say=_say)
         context.exit(run.delete() if yes else run.plan())
-
-
-def _say(line: str) -> None:
-    click.echo(neutralize(line))
 
 
 @main.command(
@@ -178,14 +174,14 @@ def _say(line: str) -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def sandbox(arguments: tuple[str, ...]) -> None:
     """Hand on to the sandbox's own command."""
-    from workos_sandbox.cli import main as run_sandbox  # noqa: PLC0415
+    from workos_sandbox.cli import main as run_sandbox
 
     run_sandbox.main(list(arguments), prog_name="workos-users sandbox")
 
 
 def _summary(path: Path | None) -> Path:
     """The summary that is meant, and a word of which one that is if it wasn't named itself."""
-    from target_workos_users.progress.history import newest_summary  # noqa: PLC0415
+    from target_workos_users.progress.history import newest_summary
 
     if path and (path.suffix == ".json" or not runs_folder(path).is_dir()):
         return path
@@ -203,8 +199,8 @@ def _ledger(path: Path | None) -> Path:
 
 def _named(name: str, job: Path | None) -> Path:
     """A file that the newest summary names."""
-    from target_workos_users.progress.history import beside_run  # noqa: PLC0415
-    from target_workos_users.progress.summary import read_summary  # noqa: PLC0415
+    from target_workos_users.progress.history import beside_run
+    from target_workos_users.progress.summary import read_summary
 
     summary = _summary(job)
     path = getattr(read_summary(summary), name)
@@ -222,8 +218,12 @@ def _said_plainly() -> Iterator[None]:
         raise click.ClickException(neutralize(str(error))) from error
 
 
+def _say(line: str) -> None:
+    click.echo(neutralize(line))
+
+
 def _print_json(value: Any) -> None:
-    import msgspec  # noqa: PLC0415
+    import msgspec
 
     text = msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
     click.echo(neutralize(text, keep="\n"))
