@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from target_workos_users.plan.text import reasons
 from target_workos_users.records.kinds import Kind
 
 if TYPE_CHECKING:
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from target_workos_users.plan.diff import Diff
     from target_workos_users.settings.settings import Settings
 
-_SHOWN_REASONS = 20
 _SHOWN_FIELDS = 20
 
 
@@ -51,7 +51,7 @@ def diff_lines(diff: Diff, settings: Settings) -> Iterator[str]:
         yield f"  organizations: {unknown:,} that WorkOS doesn't have, and that can't be created"
     if unknown := counts["user_unknown"]:
         yield f"  users: {unknown:,} that neither WorkOS nor a record of a user has"
-    yield from _reasons(diff)
+    yield from reasons(diff, diff.failures, "would fail")
     if diff.listed_all:
         text = f"{counts['only_in_workos']:,} users"
         yield f"  in WorkOS, but not in the source: {text}"
@@ -71,10 +71,3 @@ def _compared(diff: Diff, what: str, compared: str, differing: dict[str, str]) -
     yield f"  {what}: {number:,}" + (
         f" ({', '.join(texts)})" if texts else ", all as in the source"
     )
-
-
-def _reasons(diff: Diff) -> Iterator[str]:
-    for group in diff.failures.by_count()[:_SHOWN_REASONS]:
-        first = ", ".join(f"{each.record_number:,}" for each in group.examples)
-        noun = "record" if group.count == 1 else "records"
-        yield f"  would fail: {group.count:,} x {group.pattern} (first: {noun} {first})"

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.explain import Groups
     from target_workos_users.plan.plan import Plan
+    from target_workos_users.plan.reading import Reading
     from target_workos_users.progress.summary import Records
     from target_workos_users.settings.settings import Settings
 
@@ -43,8 +44,8 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
     if factors:
         yield f"  TOTP factors: {factors:,}"
     yield from (f"  for example: {example}" for example in plan.examples)
-    yield from _reasons(plan, plan.failures, "would fail")
-    yield from _reasons(plan, plan.skipped_hashes, "hash skipped")
+    yield from reasons(plan, plan.failures, "would fail")
+    yield from reasons(plan, plan.skipped_hashes, "hash skipped")
     if settings.plan_errors_path:
         path = settings.plan_errors_path
         yield f"  would fail: listed in {path}: `{typed('errors', path)}`"
@@ -90,11 +91,12 @@ def _modes(by: dict[str, int]) -> str:
     return f" ({text})" if text else ""
 
 
-def _reasons(plan: Plan, reasons: Groups, what: str) -> Iterator[str]:
-    groups = reasons.by_count()
+def reasons(reading: Reading, found: Groups, what: str) -> Iterator[str]:
+    """Why records would fail, say: the most frequent reasons, each with its first records."""
+    groups = found.by_count()
     for group in groups[:_SHOWN_REASONS]:
         first = ", ".join(
-            f"{each.record_number:,}" + (f" of {each.stream}" if len(plan.numbers) > 1 else "")
+            f"{each.record_number:,}" + (f" of {each.stream}" if len(reading.numbers) > 1 else "")
             for each in group.examples
         )
         noun = "record" if group.count == 1 else "records"
