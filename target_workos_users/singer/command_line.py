@@ -44,12 +44,7 @@ class CommandLineTarget(Target):
     def __init__(
         self, *, state_file: Path | None = None, parse_env_config: bool = False, **kwargs: Any
     ) -> None:
-        """Check the settings against their schema.
-
-        Args:
-            state_file: Where ``--state`` says a checkpoint is.
-            parse_env_config: Whether environment variables count.
-            kwargs: As the SDK's :class:`Target` takes them.
+        """Check the settings against their schema, environment variables too if they count.
 
         Raises:
             SettingsError: A setting is missing or wrong.
@@ -66,14 +61,7 @@ class CommandLineTarget(Target):
 
     @abstractmethod
     def run(self, file_input: IO[str] | None) -> int:
-        """Read to the end, or to whatever stops the run.
-
-        Args:
-            file_input: Messages, from elsewhere than stdin.
-
-        Returns:
-            The exit code.
-        """
+        """Read stdin or another input to its end, or to whatever stops it; give the exit code."""
 
     @classmethod
     def append_builtin_config(cls, config_jsonschema: dict[str, Any]) -> None:
