@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from target_workos_users.plan.distinct import Distinct
 from target_workos_users.plan.plan import Plan
+from target_workos_users.plan.text import reasons
 from target_workos_users.progress.progress import Progress
 from target_workos_users.records.kinds import Kind
 from tests.support.model import make_settings
@@ -75,6 +76,16 @@ def test_an_organization_that_may_not_be_created_is_only_looked_for():
 )
 def test_records_that_only_the_specification_allows_are_counted(columns, beyond):
     assert plan([{"email": "a@example.com", **columns}]).beyond_docs == beyond
+
+
+def test_of_many_reasons_the_rest_is_counted_and_of_several_streams_each_is_named():
+    rows = [{"email": "a@example.com", "metadata": {f"k{n}": "x" * 601}} for n in range(22)]
+    planned = plan(rows)
+    planned.add("others", rows[0])
+    first, *_, last = reasons(planned, planned.failures, "would fail")
+    assert first.startswith("  would fail: 2 x metadata, key 'k0'")
+    assert first.endswith("(first: records 1 of users, 1 of others)")
+    assert last == "  would fail: 2 for 2 other reasons"
 
 
 def dry_run(tmp_path, rows, **config):
