@@ -6,7 +6,7 @@
     ├── RecordError         this record failed: one line in errors.jsonl, the run goes on
     ├── StopRun             stop the run: the checkpoint stays that of the last commit
     │   ├── SettingsError       a setting is missing or wrong
-    │   ├── InputError          what came on stdin is no Singer message
+    │   ├── InputError          what came on stdin isn't a Singer message
     │   │   └── TruncatedInputError     (reader) the last line is cut off: the tap died
     │   ├── CheckpointError     the stored checkpoint can't be used
     │   ├── SourceChanged       the source isn't what the interrupted import had read
@@ -225,7 +225,7 @@ class SettingsError(StopRun):
 
 
 class InputError(StopRun):
-    """What came on stdin is no Singer message; the message has its line number, never its text."""
+    """What came on stdin isn't a Singer message: told by the number of its line, not its text."""
 
 
 class CheckpointError(StopRun):

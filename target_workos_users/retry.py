@@ -77,7 +77,7 @@ def read_listed(settings: Settings) -> dict[str, Listed]:
     """The records that ``only_errors_from`` lists, by stream; none if it isn't set.
 
     Raises:
-        SettingsError: The file can't be read, or is no errors file.
+        SettingsError: The file can't be read, or isn't an errors file.
     """
     listed: defaultdict[str, Listed] = defaultdict(Listed)
     if settings.only_errors_from:

@@ -19,7 +19,7 @@ def read_groups(path: Path) -> Groups:
     """Group the errors of a file, in flat memory.
 
     Raises:
-        SettingsError: It can't be read, or is no errors file.
+        SettingsError: It can't be read, or isn't an errors file.
     """
     groups = Groups()
     for line in read_errors(path):

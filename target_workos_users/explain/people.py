@@ -19,7 +19,7 @@ def errors_of(email: str, errors: Path) -> list[ErrorLine]:
     """The lines of an errors file about a person; none if there is no such file.
 
     Raises:
-        SettingsError: It can't be read, or is no errors file.
+        SettingsError: It can't be read, or isn't an errors file.
     """
     if not errors.is_file():
         return []

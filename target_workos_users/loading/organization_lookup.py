@@ -78,7 +78,7 @@ class OrganizationLookup:
         if await self._api.get_organization(organization_id) is None:
             raise RecordError.worded(
                 ErrorType.ORG_RESOLUTION,
-                "org_id {!r} is no organization of this WorkOS environment: "
+                "org_id {!r} isn't an organization of this WorkOS environment: "
                 "correct it, or name the organization by org_external_id",
                 organization_id,
                 org_id=organization_id,
@@ -96,7 +96,7 @@ class OrganizationLookup:
         if not (name and self._create_missing):
             raise RecordError.worded(
                 ErrorType.ORG_RESOLUTION,
-                "org_external_id {!r} is no organization of this WorkOS environment, "
+                "org_external_id {!r} isn't an organization of this WorkOS environment, "
                 + (
                     "and create_missing_orgs is off: create it, or switch that on"
                     if name

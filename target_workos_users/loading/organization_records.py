@@ -85,7 +85,7 @@ class OrganizationRecords:
             if found is None:
                 raise RecordError(
                     ErrorType.ORG_RESOLUTION,
-                    f"org_id {ref.id!r} is no organization of this WorkOS environment: correct "
+                    f"org_id {ref.id!r} isn't an organization of this WorkOS environment: correct "
                     "it, or empty it and give an external_id to make one",
                 )
             return found

@@ -263,5 +263,5 @@ def read_summary(path: Path) -> Summary:
         raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(
-            f"{path} is no summary ({error}). Expected the file that summary_path named."
+            f"{path} isn't a summary ({error}). Expected the file that summary_path named."
         ) from None

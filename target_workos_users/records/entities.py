@@ -162,5 +162,5 @@ def _items(record: Mapping[str, Any], column: str) -> list[str]:
 
 def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(text):
-        raise invalid("domains", "an item is no domain like example.com")
+        raise invalid("domains", "an item isn't a domain like example.com")
     return text

@@ -256,7 +256,7 @@ def _slugs(record: Mapping[str, Any], column: str) -> tuple[str, ...]:
         if not ROLE_SLUG.fullmatch(slug):
             raise invalid(
                 column,
-                "item {} is no role slug: expected up to 48 lower-case letters, digits, "
+                "item {} isn't a role slug: expected up to 48 lower-case letters, digits, "
                 "hyphens and underscores, as the WorkOS dashboard shows it",
                 position,
             )

@@ -51,7 +51,7 @@ def with_environment(config: Mapping[str, Any], environment: Mapping[str, str]) 
     """The config, and over it the environment; an empty variable is as good as none.
 
     Raises:
-        SettingsError: Names what is no setting, and the nearest that is one.
+        SettingsError: Names what isn't a setting, and the nearest that is one.
     """
     given = Given({**config}, {})
     settings = SETTINGS["properties"]
@@ -104,7 +104,7 @@ def _variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str, str]]
 
 
 def _is_meant(name: str, prefix: str) -> bool:
-    """Whether a name that is no setting was meant as one.
+    """Whether a name that isn't a setting was meant as one.
 
     The SDK's own isn't, nor what begins with one more underscore: that is for a plugin's extras,
     or for another plugin that inherits from this one.
@@ -119,14 +119,14 @@ def _is_meant(name: str, prefix: str) -> bool:
 
 
 def _unknown(name: str, variable: str | None = None, prefix: str = _PREFIX) -> str:
-    """What to say of a name that is no setting, and of the variable that has it."""
+    """What to say of a name that isn't a setting, and of the variable that has it."""
     shown = redact_text(repr(variable or name))[:80]
     if why := _NONE_OF_OURS.get(name.lower()):
-        return f"{shown} is no setting of target-workos-users. {why}"
+        return f"{shown} isn't a setting of target-workos-users. {why}"
     if not (nearest := _nearest(name)):
-        return f"{shown} is no setting. `target-workos-users --about` lists them all."
+        return f"{shown} isn't a setting. `target-workos-users --about` lists them all."
     meant = f"{prefix}{nearest.upper()}" if variable else nearest
-    return f"{shown} is no setting. Did you mean {meant}?"
+    return f"{shown} isn't a setting. Did you mean {meant}?"
 
 
 def _nearest(name: str) -> str | None:

@@ -91,7 +91,7 @@ def redis_url(url: str | None) -> str | None:
         "redis://:password@host:6379/0, in which characters such as / and @ are percent-encoded."
     )
     if not _names_a_redis_server(url):
-        raise SettingsError(f"rate_limit_redis_url is no URL of a Redis server. {expected}")
+        raise SettingsError(f"rate_limit_redis_url isn't a URL of a Redis server. {expected}")
     if find_spec("redis") is None:
         raise SettingsError(
             "rate_limit_redis_url is set, and the Python package redis isn't installed. Install "

@@ -49,7 +49,7 @@ _NO_UNICODE = (
 
 
 class MalformedError(ValueError):
-    """A line is no Singer message; its text never quotes the line."""
+    """A line isn't a Singer message; its text never quotes the line."""
 
 
 class NoJSONError(MalformedError):
@@ -82,7 +82,7 @@ class MessageReader(MsgSpecReader):
         """Read to the end of the input.
 
         Raises:
-            InputError: A line is no Singer message, or stdin can't be read.
+            InputError: A line isn't a Singer message, or stdin can't be read.
             TruncatedInputError: The last line is cut off.
         """
         if file_input is None and sys.stdin is None:
@@ -179,7 +179,7 @@ class MessageReader(MsgSpecReader):
         if not line.lstrip().startswith((b"{", b"[", b'"')):
             text += "; if it is a line of the tap's log, have the tap log on stderr"
         raise InputError(
-            f"Line {self._line_number} of the input is no Singer message: {text}. Fix the tap, "
+            f"Line {self._line_number} of the input isn't a Singer message: {text}. Fix the tap, "
             "and run again: the import goes on from the last STATE line."
         ) from None
 

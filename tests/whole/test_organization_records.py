@@ -118,7 +118,7 @@ def test_of_a_role_nothing_is_taken_away(load, sandbox):
         ("roles", {"slug": "Editor"}, "slug: no slug"),
         ("memberships", {"email": "a@b.co"}, "org_external_id: missing"),
         ("memberships", {"email": "a@b.co", "org_id": "o", "status": "pending"}, "status: pending"),
-        ("organizations", {"name": "A", "domains": "nodot"}, "domains: an item is no domain"),
+        ("organizations", {"name": "A", "domains": "nodot"}, "domains: an item isn't a domain"),
         ("totp_secrets", {"email": "a@b.co", "totp_secret": ""}, "totp_secret: missing"),
     ],
 )

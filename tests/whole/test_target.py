@@ -196,7 +196,7 @@ def test_a_malformed_line_ends_the_process_with_its_number_and_none_of_its_text(
         cwd=tmp_path,
     )
     assert finished.exit_code == 1
-    assert "Line 32 of the input is no Singer message" in stderr
+    assert "Line 32 of the input isn't a Singer message" in stderr
     assert "hunter2" not in stderr
     entry = finished.states[-1]["bookmarks"]["target-workos-users"]
     assert entry["streams"]["users"]["records"] == 30

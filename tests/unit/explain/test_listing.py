@@ -179,7 +179,7 @@ ANN = {"email": "ann@example.com"}
         ),
         (
             [{**ANN, "role_slugs": "ok,No!"}, {**ANN, "role_slugs": "No!"}],
-            "2 x invalid_record: role_slugs: item … is no role slug: expected up to 48 lower-case",
+            "2 x invalid_record: role_slugs: item … isn't a role slug: expected up to 48",
         ),
     ],
 )

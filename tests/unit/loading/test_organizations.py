@@ -93,7 +93,7 @@ async def test_an_org_id_that_does_not_exist_is_an_error_of_each_record_for_one_
 ):
     cache = open_cache()
     first, second = [await refusal(cache, by_id("org_none")) for _ in range(2)]
-    assert "org_id 'org_none' is no organization" in first.message
+    assert "org_id 'org_none' isn't an organization" in first.message
     assert not first.retryable
     assert first is not second
     assert sandbox.counts.total() == 1

@@ -216,7 +216,7 @@ def test_a_summary_is_replaced_whole_or_not_at_all(import_, tmp_path):
 def test_a_file_that_is_no_summary_is_refused(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_bytes(content)
-    with pytest.raises(SettingsError, match="is no summary"):
+    with pytest.raises(SettingsError, match="isn't a summary"):
         read_summary(path)
 
 
@@ -254,8 +254,8 @@ def test_what_a_stopped_run_did_in_workos_is_counted_and_why_it_stopped(import_,
     assert stopped.organizations.created == len(first.organizations) == 1
     (failure,) = stopped.failures
     assert failure.count == 10
-    assert failure.reason.startswith("org_external_id '…' is no organization")
-    assert done.said("10 x org_external_id '…' is no organization")
+    assert failure.reason.startswith("org_external_id '…' isn't an organization")
+    assert done.said("10 x org_external_id '…' isn't an organization")
     assert done.said("workos-users errors errors.jsonl")
     _, resumed = run(rows, state=done.states[-1])
     second = read_contents(tmp_path / "s.db")

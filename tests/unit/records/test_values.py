@@ -197,8 +197,8 @@ def test_roles_come_as_list_json_text_or_comma_separated(given_roles, slugs):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ("Admin", "item 1 is no role slug"),
-        ("member,org admin", "item 2 is no role slug"),
+        ("Admin", "item 1 isn't a role slug"),
+        ("member,org admin", "item 2 isn't a role slug"),
         ("a" * 49, "item 1"),
         (["member", {"slug": "admin"}], "an object"),
         ([True], "a boolean"),

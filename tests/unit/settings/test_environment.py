@@ -89,12 +89,12 @@ def test_what_meltano_says_twice_is_taken_from_the_file_in_which_objects_are_who
     ],
 )
 def test_a_variable_that_is_no_setting_is_named_with_the_nearest(variable, meant):
-    assert refused({variable: "1"}) == f"{variable!r} is no setting. Did you mean {meant}?"
+    assert refused({variable: "1"}) == f"{variable!r} isn't a setting. Did you mean {meant}?"
 
 
 def test_under_its_own_name_too_an_inherited_plugin_is_not_misspelled():
     message = refused(EU | {f"{PREFIX}_EU_DRYRUN": "1"})
-    assert message.endswith(f"is no setting. Did you mean {PREFIX}_EU_DRY_RUN?")
+    assert message.endswith(f"isn't a setting. Did you mean {PREFIX}_EU_DRY_RUN?")
     assert refused(US | {"WORKOS_US_DRYRUN": "1"}).endswith("Did you mean WORKOS_US_DRY_RUN?")
     assert refused(US | {"workos_us_dry_run": "1"}).endswith("Did you mean WORKOS_US_DRY_RUN?")
 
@@ -102,7 +102,7 @@ def test_under_its_own_name_too_an_inherited_plugin_is_not_misspelled():
 def test_a_variable_in_small_letters_is_not_taken_for_the_one_that_meltano_declares():
     declared = {f"{PREFIX}DRY_RUN": "false", "MELTANO_LOAD_DRY_RUN": "false"}
     message = refused(declared | {"target_workos_users_dry_run": "true"}, dry_run=False)
-    assert message.startswith("'target_workos_users_dry_run' is no setting.")
+    assert message.startswith("'target_workos_users_dry_run' isn't a setting.")
 
 
 @pytest.mark.parametrize(
@@ -118,26 +118,28 @@ def test_a_variable_in_small_letters_is_not_taken_for_the_one_that_meltano_decla
     ],
 )
 def test_a_name_in_the_file_that_is_no_setting_is_named_with_the_nearest(name, meant):
-    assert refused({}, **{name: 1}) == f"{name!r} is no setting. Did you mean {meant}?"
+    assert refused({}, **{name: 1}) == f"{name!r} isn't a setting. Did you mean {meant}?"
 
 
 def test_all_of_them_are_named_at_once():
     lines = refused({f"{PREFIX}DRYRUN": "1"}, dryrun=1, zzz=1).splitlines()
     assert lines[1:] == [
-        "'zzz' is no setting. `target-workos-users --about` lists them all.",
-        f"'{PREFIX}DRYRUN' is no setting. Did you mean {PREFIX}DRY_RUN?",
+        "'zzz' isn't a setting. `target-workos-users --about` lists them all.",
+        f"'{PREFIX}DRYRUN' isn't a setting. Did you mean {PREFIX}DRY_RUN?",
     ]
 
 
 def test_a_setting_of_other_targets_is_told_why_it_is_none_here():
-    why = "is no setting of target-workos-users. It is for targets that write tables: leave it out."
+    why = (
+        "isn't a setting of target-workos-users. It is for targets that write tables: leave it out."
+    )
     assert refused({}, load_method="overwrite") == f"'load_method' {why}"
     variable = f"{PREFIX}ADD_RECORD_METADATA"
     assert refused({variable: "1"}) == f"'{variable}' {why}"
 
 
 def test_a_setting_that_is_gone_is_told_what_takes_its_place():
-    gone = "is no setting of target-workos-users. ledger_path takes its place."
+    gone = "isn't a setting of target-workos-users. ledger_path takes its place."
     assert refused({}, journal_path="none") == f"'journal_path' {gone}"
     assert refused({f"{PREFIX}JOURNAL_PATH": "x"}) == f"'{PREFIX}JOURNAL_PATH' {gone}"
 

@@ -214,7 +214,7 @@ def test_a_dry_run_writes_nothing(place, way):
 def test_a_misspelled_setting_stops_the_run_before_anything_else(place, way):
     done = way(place, {"dryrun": True})
     assert done.returncode == 1
-    assert "is no setting. Did you mean" in done.stderr
+    assert "isn't a setting. Did you mean" in done.stderr
     assert done.stdout == ""
     assert place.content() == place.before
 

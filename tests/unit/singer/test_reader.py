@@ -115,7 +115,7 @@ def test_a_tap_that_dies_in_the_middle_of_a_line_is_told_from_a_bad_line(tmp_pat
 def test_a_bad_line_is_named_by_its_number_and_never_quoted(read, line, reason):
     with pytest.raises(InputError) as caught:
         read(encode(SCHEMA) + line + b"\n" + encode(RECORD))
-    assert str(caught.value).startswith("Line 2 of the input is no Singer message: ")
+    assert str(caught.value).startswith("Line 2 of the input isn't a Singer message: ")
     assert reason in str(caught.value)
     assert "hunter2" not in str(caught.value)
     assert not isinstance(caught.value, TruncatedInputError)
