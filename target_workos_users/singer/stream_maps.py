@@ -70,12 +70,16 @@ class NamedMaps:
     """
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
-        self._maps = {name: each for name, each in setting.items() if not name.startswith("__")}
-        self._awaited = dict.fromkeys(map(self._source, self._maps))
+        self._maps = [
+            (_source(name, each), each)
+            for name, each in setting.items()
+            if not name.startswith("__")
+        ]
+        self._awaited = dict.fromkeys(source for source, _ in self._maps)
 
     def come(self, stream: str) -> str | None:
         """A stream came. Returns what to say of it, if it has no map, and a map has no stream."""
-        own = [source for source in map(self._source, self._maps) if _is_for(source, stream)]
+        own = [source for source, _ in self._maps if _is_for(source, stream)]
         for source in own:
             self._awaited.pop(source, None)
         if own or not self._awaited:
@@ -87,9 +91,7 @@ class NamedMaps:
 
     def columns_used(self, stream: str) -> set[str]:
         """The columns that the maps of a stream read."""
-        return _columns_used(
-            each for name, each in self._maps.items() if _is_for(self._source(name), stream)
-        )
+        return _columns_used(each for source, each in self._maps if _is_for(source, stream))
 
     def check(self, stream: str) -> None:
         """A stream without a map is about to be loaded as it is.
@@ -112,7 +114,7 @@ class NamedMaps:
         Raises:
             SettingsError: A stream didn't come that isn't to be left out anyway.
         """
-        wanted = {self._source(name) for name, each in self._maps.items() if isinstance(each, dict)}
+        wanted = {source for source, each in self._maps if isinstance(each, dict)}
         if missed := wanted & self._awaited.keys():
             raise SettingsError(
                 f"stream_maps: no stream came for the map of {', '.join(map(repr, sorted(missed)))}"
@@ -120,10 +122,11 @@ class NamedMaps:
                 "or leave its map out."
             )
 
-    def _source(self, name: str) -> str:
-        definition = self._maps[name]
-        named = definition.get("__source__") if isinstance(definition, dict) else None
-        return str(named or name)
+
+def _source(name: str, definition: Any) -> str:
+    """The tap's name of the stream that a map is for."""
+    named = definition.get("__source__") if isinstance(definition, dict) else None
+    return str(named or name)
 
 
 def _is_for(source: str, stream: str) -> bool:
