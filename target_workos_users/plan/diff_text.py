@@ -53,8 +53,7 @@ def diff_lines(diff: Diff, settings: Settings) -> Iterator[str]:
         yield f"  users: {unknown:,} that neither WorkOS nor a record of a user has"
     yield from reasons(diff, diff.failures, "would fail")
     if diff.listed_all:
-        text = f"{counts['only_in_workos']:,} users"
-        yield f"  in WorkOS, but not in the source: {text}"
+        yield f"  in WorkOS, but not in the source: {counts['only_in_workos']:,} users"
     else:
         yield "  in WorkOS, but not in the source: not counted, since not all users were listed"
     yield "  passwords: not compared, WorkOS doesn't show them"

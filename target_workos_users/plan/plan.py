@@ -164,10 +164,10 @@ class Plan(Reading):
             return
         named = organization.external_id or organization.name
         self.organizations["external id"].add(named)
+        may_be_made = made or bool(organization.name and self._settings.create_missing_orgs)
         if named and (named in self.named or len(self.named) < _MOST_ASKED):
-            may_be_made = made or bool(organization.name and self._settings.create_missing_orgs)
             self.named[named] = self.named.get(named, False) or may_be_made
-        if made or (organization.name and self._settings.create_missing_orgs):
+        if may_be_made:
             self.organizations["name"].add(named)
 
     def _records(self) -> Records:
