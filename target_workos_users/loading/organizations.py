@@ -82,7 +82,7 @@ class OrganizationCache:
             ref = replace(ref, name=self._names.get(ref.external_id) or ref.name)
         self._raise_remembered(ref)
         while True:
-            pending_ref, task = self._pending.get(_key(ref)) or self._start(ref)
+            pending_ref, task = self._pending.get(_key(ref)) or self._begin(ref, self._look_up(ref))
             try:
                 # Shielded: a cancelled caller takes only itself away from the others.
                 return await asyncio.shield(task)
@@ -176,9 +176,6 @@ class OrganizationCache:
         expires, error = self._failures.get((_key(ref), ref.name), (0.0, None))
         if error is not None and asyncio.get_running_loop().time() < expires:
             raise replace(error)
-
-    def _start(self, ref: OrganizationRef) -> tuple[OrganizationRef, asyncio.Task[str]]:
-        return self._begin(ref, self._look_up(ref))
 
     def _begin(
         self, ref: OrganizationRef, look: Coroutine[Any, Any, str]

@@ -203,10 +203,9 @@ def _top(highest: float) -> float:
 
 
 def _ticks(top: float) -> list[Tick]:
+    form = ",.4g" if top < 10_000 else ",.0f"  # noqa: PLR2004 - no decimals from here on
     return [
-        Tick(100 * index / _TICKS, f"{top * index / _TICKS:,.4g}".replace("e+", "e"))
-        if top < 10_000  # noqa: PLR2004 - no decimals from here on
-        else Tick(100 * index / _TICKS, f"{top * index / _TICKS:,.0f}")
+        Tick(100 * index / _TICKS, f"{top * index / _TICKS:{form}}".replace("e+", "e"))
         for index in range(_TICKS + 1)
     ]
 
