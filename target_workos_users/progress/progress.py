@@ -165,7 +165,7 @@ class Progress:
                 if finished + waiting
                 else "waiting for the tap"
             )
-            self.break_silence(self._progress([under_way, *self._how_well()]))
+            self.break_silence(self._progress_line([under_way, *self._how_well()]))
 
     def chunk(self, stream: str, number: int, *, skipped: bool) -> None:
         """A chunk of a stream, or a part of it, is committed; a skipped one was unchanged."""
@@ -195,7 +195,7 @@ class Progress:
         if not skipped:
             log_batch_time(stream, seconds)
         if not skipped or time.monotonic() - self._said_at >= _SECONDS_BETWEEN_SKIPS:
-            self.say(self._progress([f"{self._records.failed:,} failed"]))
+            self.say(self._progress_line([f"{self._records.failed:,} failed"]))
 
     def end(self) -> None:
         """Nothing is committed any more."""
@@ -225,7 +225,7 @@ class Progress:
                     "The summary %s can't be written (%s).", path, failure.strerror
                 )
 
-    def _progress(self, parts: list[str]) -> str:
+    def _progress_line(self, parts: list[str]) -> str:
         return "Progress: " + " · ".join(self._how_far() + parts)
 
     def _how_far(self, ahead: int = 0) -> list[str]:
