@@ -1,4 +1,4 @@
-"""The settings for a command of its own, from where the target takes them."""
+"""The settings of the target, and those of a command, from a config and the environment."""
 
 from __future__ import annotations
 
@@ -15,7 +15,22 @@ from target_workos_users.settings.schema import SETTINGS
 from target_workos_users.settings.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
+
+
+def checked(
+    config: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+    """A config, the environment over it and defaults in it; its variables; what is wrong with it.
+
+    Raises:
+        SettingsError: Names what isn't a setting, and the nearest that is one.
+    """
+    given, variables = with_environment(config, environment)
+    given = with_types(given)
+    flaws = JSONSchemaValidator(SETTINGS).iter_errors(given)  # fills in defaults, too
+    return given, variables, [describe(flaw, variables) for flaw in flaws]
 
 
 def read_settings(config_file: Path | None) -> Settings:
@@ -33,9 +48,7 @@ def read_settings(config_file: Path | None) -> Settings:
             config = msgspec.json.decode(config_file.read_bytes(), type=dict[str, Any])
         except (OSError, msgspec.DecodeError) as error:
             raise SettingsError(f"--config: {config_file} can't be read ({error}).") from None
-    config, variables = with_environment(config, os.environ)
-    config = with_types(config)
-    flaws = list(JSONSchemaValidator(SETTINGS).iter_errors(config))  # fills in defaults, too
+    config, _, flaws = checked(config, os.environ)
     if flaws:
-        raise SettingsError("\n".join(describe(flaw, variables) for flaw in flaws))
+        raise SettingsError("\n".join(flaws))
     return Settings.from_config(config)

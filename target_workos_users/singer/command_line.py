@@ -11,13 +11,11 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 import click
 from dotenv import find_dotenv, load_dotenv
 from singer_sdk.exceptions import ConfigValidationError, StreamMapConfigError
-from singer_sdk.plugin_base import JSONSchemaValidator
 from singer_sdk.target_base import Target
 
 import target_workos_users.settings.about  # noqa: F401 - singer-sdk finds the formatters in it
 from target_workos_users.exceptions import SettingsError, StopRun
-from target_workos_users.settings.checks import describe, with_types
-from target_workos_users.settings.environment import with_environment
+from target_workos_users.settings.read import checked
 from target_workos_users.texts import NeutralLog
 
 if TYPE_CHECKING:
@@ -69,12 +67,9 @@ class CommandLineTarget(Target):
 
     def _validate_config(self, *, raise_errors: bool = True) -> list[str]:
         """As the SDK's, with the environment; it says what is expected, and shows no secret."""
-        config, variables = with_environment(self._config, self._environment)
-        self._config = with_types(config)
+        self._config, variables, errors = checked(self._config, self._environment)
         if variables:
             self.logger.info("Settings from the environment: %s.", ", ".join(variables.values()))
-        validator = JSONSchemaValidator(self.config_jsonschema)
-        errors = [describe(error, variables) for error in validator.iter_errors(self._config)]
         if errors and raise_errors:
             raise SettingsError("\n".join(errors))
         return errors
