@@ -27,19 +27,7 @@ class OtherSummary(msgspec.Struct, kw_only=True):
     """A diff or an undo; docs/operations.md describes the keys.
 
     Attributes:
-        version: Of this format.
-        mode: Which of them.
-        reason: Why it ended, as in :class:`.Summary`.
-        error: The error that stopped it.
-        exit_code: Of the process.
-        started: UTC, ISO 8601.
-        ended: UTC, ISO 8601.
-        seconds: From start to end.
-        destination: The WorkOS environment: the host and the kind of key, or the sandbox.
-        ledger_path: The ledger that was undone.
-        differences_path: The file with a line for each difference.
         counts: What was compared and what differs, or what was deleted and what was kept.
-        requests: Sent, retries included.
     """
 
     version: int = VERSION

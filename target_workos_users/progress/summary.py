@@ -127,13 +127,7 @@ class Failure(msgspec.Struct):
     """Errors of one kind; a record may have several.
 
     Attributes:
-        error_type: As in errors.jsonl.
         reason: Status and code of WorkOS's answer, or the message without what is personal in it.
-        retryable: Whether a later run may succeed.
-        count: Number of errors.
-        first_stream: Stream of the first record.
-        first_record: Number of the first record.
-        last_record: Number of the last record.
     """
 
     error_type: str
@@ -146,14 +140,7 @@ class Failure(msgspec.Struct):
 
 
 class Kind(msgspec.Struct):
-    """Requests of one kind.
-
-    Attributes:
-        sent: Attempts.
-        lost: Attempts without an answer.
-        answers: Number of answers by HTTP status.
-        mean_seconds: From sending to answer or loss, on average.
-    """
+    """Requests of one kind, lost ones included in those sent and in the mean."""
 
     sent: int
     lost: int
@@ -165,13 +152,10 @@ class Requests(msgspec.Struct):
     """Requests sent, retries included.
 
     Attributes:
-        sent: All of them.
         refused: Answered with 429.
-        retried: Those that weren't the first attempt.
         lost: Those without an answer.
         writes: Those that count against ``rate_limit``.
         writes_per_second: From the first write to the last; None for fewer than two.
-        rate_limit: The setting.
         by_kind: By method and path template.
     """
 
@@ -186,35 +170,7 @@ class Requests(msgspec.Struct):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """One run.
-
-    Attributes:
-        version: Of this format.
-        mode: ``retry`` under ``only_errors_from``.
-        reason: Why it ended: ``complete``, ``stopped by SIGTERM``, ``stopped by an error``,
-            ``stopped by a fault of the target``.
-        error: The error that stopped it.
-        exit_code: Of the process.
-        started: UTC, ISO 8601.
-        ended: UTC, ISO 8601.
-        seconds: From start to end.
-        errors_path: The errors file of this run.
-        ledger_path: The ledger of this run; None if there is none.
-        progress_path: The file with a line for each chunk of this run.
-        began: When the import began that this run is a part of, UTC, ISO 8601.
-        destination: Where it loaded: the host and the kind of key, or the sandbox; with Meltano's
-            environment.
-        sandbox_path: The setting.
-        records: What became of the records.
-        users: What became of their users.
-        memberships: What became of their memberships.
-        organizations: How their organizations were resolved.
-        roles: What became of their roles.
-        permissions: What became of the permissions of records.
-        factors: What became of their TOTP factors.
-        failures: Errors by type and reason, the fifty most frequent.
-        requests: What was sent.
-    """
+    """One run; ``mode`` is ``retry`` under ``only_errors_from``."""
 
     version: int = VERSION
     mode: Mode = "import"

@@ -18,24 +18,9 @@ Mode = Literal["import", "retry"]
 
 
 class ChunkLine(msgspec.Struct):
-    """What a chunk brought. Counts are of this chunk, requests since the line before.
+    """What a chunk brought; docs/operations.md describes the keys.
 
-    Attributes:
-        at: When it was committed, UTC, ISO 8601.
-        run: When its run began, UTC, ISO 8601: tells runs apart.
-        began: When the import began that the run is a part of, UTC, ISO 8601.
-        mode: ``retry`` under ``only_errors_from``.
-        chunk: Its number.
-        unchanged: It was loaded by an earlier run, and skipped.
-        records: Records in it.
-        failed: Records of them that failed.
-        users: Users created.
-        memberships: Memberships created.
-        seconds: Since the chunk before it was committed, or the run began.
-        requests: Requests sent.
-        writes: Those of them that count against ``rate_limit``.
-        refused: Answers 429.
-        retried: Requests that weren't the first attempt.
+    Counts are of this chunk, requests since the line before.
     """
 
     at: str

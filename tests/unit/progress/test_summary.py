@@ -6,10 +6,18 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from msgspec.inspect import is_struct_type
+from msgspec.structs import fields
 
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.progress.history import progress_files
-from target_workos_users.progress.summary import Summary, read_summary, write_summary
+from target_workos_users.progress.summary import (
+    Failure,
+    Kind,
+    Summary,
+    read_summary,
+    write_summary,
+)
 from target_workos_users.progress.timeline import ChunkLine, Timeline, read_timeline
 from tests.support.whole_target import (
     COMMAND,
@@ -233,8 +241,10 @@ def test_a_line_torn_by_a_crash_is_left_out(tmp_path):
 
 def test_docs_name_every_key_of_the_summary():
     text = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
-    for name in (*Summary.__struct_fields__, *ChunkLine.__struct_fields__):
-        assert f"`{name}`" in text, name
+    parts = (each.type for each in fields(Summary) if is_struct_type(each.type))
+    for described in (Summary, ChunkLine, Failure, Kind, *parts):
+        for name in described.__struct_fields__:
+            assert f"`{name}`" in text, name
 
 
 def test_what_a_stopped_run_did_in_workos_is_counted_and_why_it_stopped(import_, tmp_path):
