@@ -6,7 +6,6 @@ Columns are named as WorkOS's own migration tools name them; docs/records.md des
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from target_workos_users.exceptions import ErrorType, RecordError
@@ -25,32 +24,30 @@ if TYPE_CHECKING:
 
 __all__ = ["REMARKS", "OrganizationRef", "Totp", "UserRow", "parse_record"]
 
-REMARKS: Mapping[str, str] = MappingProxyType(
-    {
-        "plain_password": "the column password holds plain passwords; prefer password_hash, "
-        "so that they needn't leave your database",
-        "password_ignored": "records have both password and password_hash; the hash is used",
-        "password_hash_missing": "records have password_hash_type or password_salt_position "
-        "without password_hash; they are loaded without a password",
-        "hash_in_password": "the column password holds password hashes; they are loaded as hashes",
-        "no_password_marker": 'the hash of some users is a mark for no password (Django\'s "!"); '
-        "they are loaded without a password",
-        "hash_skipped": "records have a password hash that WorkOS can't verify; as unusable_hashes "
-        "is skip, they are loaded without a password",
-        "better_auth_assumed": "hashes of the form salt:key are taken for Better Auth's or "
-        "Lucia's (scrypt, N 16384, r 16, p 1); try one user's password before you rely on it",
-        "short_key": "PBKDF2 hashes are shorter than their digest (ASP.NET Identity's are); WorkOS "
-        "doesn't say whether it takes such: try one user's password before you rely on it",
-        "totp_uri_overridden": "otpauth:// URIs name another issuer or user than totp_issuer and "
-        "totp_user; the columns win",
-        "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
-        "they are loaded without a TOTP factor",
-        "characters_lost": "texts have U+FFFD, which stands where a character was lost in a wrong "
-        "encoding; they are loaded as they are",
-        "organization_overridden": "records name another organization than the org_* settings; "
-        "the settings win",
-    }
-)
+REMARKS = {
+    "plain_password": "the column password holds plain passwords; prefer password_hash, "
+    "so that they needn't leave your database",
+    "password_ignored": "records have both password and password_hash; the hash is used",
+    "password_hash_missing": "records have password_hash_type or password_salt_position "
+    "without password_hash; they are loaded without a password",
+    "hash_in_password": "the column password holds password hashes; they are loaded as hashes",
+    "no_password_marker": 'the hash of some users is a mark for no password (Django\'s "!"); '
+    "they are loaded without a password",
+    "hash_skipped": "records have a password hash that WorkOS can't verify; as unusable_hashes "
+    "is skip, they are loaded without a password",
+    "better_auth_assumed": "hashes of the form salt:key are taken for Better Auth's or "
+    "Lucia's (scrypt, N 16384, r 16, p 1); try one user's password before you rely on it",
+    "short_key": "PBKDF2 hashes are shorter than their digest (ASP.NET Identity's are); WorkOS "
+    "doesn't say whether it takes such: try one user's password before you rely on it",
+    "totp_uri_overridden": "otpauth:// URIs name another issuer or user than totp_issuer and "
+    "totp_user; the columns win",
+    "totp_secret_missing": "records have totp_issuer or totp_user without totp_secret; "
+    "they are loaded without a TOTP factor",
+    "characters_lost": "texts have U+FFFD, which stands where a character was lost in a wrong "
+    "encoding; they are loaded as they are",
+    "organization_overridden": "records name another organization than the org_* settings; "
+    "the settings win",
+}
 """What a remark of a row means: the text to warn with, once a run."""
 
 
