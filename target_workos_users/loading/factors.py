@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.loading.loaded import LoadedUser
     from target_workos_users.loading.outcome import Outcome
-    from target_workos_users.records.parse import Totp
+    from target_workos_users.records.totp import Totp
 
 _ATTEMPTS = 4
 

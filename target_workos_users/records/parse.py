@@ -22,8 +22,6 @@ from target_workos_users.records.values import invalid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["REMARKS", "OrganizationRef", "Totp", "UserRow", "parse_record"]
-
 REMARKS = {
     "plain_password": "the column password holds plain passwords; prefer password_hash, "
     "so that they needn't leave your database",

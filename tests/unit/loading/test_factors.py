@@ -8,7 +8,7 @@ import pytest
 
 from target_workos_users.exceptions import ErrorType
 from target_workos_users.loading.outcome import Result, Tally
-from target_workos_users.records.parse import Totp
+from target_workos_users.records.totp import Totp
 from tests.support.loading import ACME, FACTORS, SECRET, TOTP, failing, lost, row
 from workos_sandbox import Action, Faults, ScriptedFault
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records.columns import KNOWN_COLUMNS, SECRET_COLUMNS
 from target_workos_users.records.numbers import decimal
-from target_workos_users.records.parse import REMARKS, OrganizationRef, Totp, parse_record
+from target_workos_users.records.parse import REMARKS, OrganizationRef, parse_record
 from target_workos_users.records.redaction import redact
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
+from target_workos_users.records.totp import Totp
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 TOTP_SECRET = "JBSWY3DPEHPK3PXP"
