@@ -20,7 +20,7 @@ class Interrupted(BaseException):
 
 
 class Turns:
-    """Waits until something is so, or the run can't go on.
+    """Waits until something is so, or raises what :meth:`check` does.
 
     Attributes:
         changed: Set by whoever changes what is waited for.
@@ -47,23 +47,13 @@ class Turns:
             raise Interrupted(self.interrupted_by)
 
     def take_one(self) -> None:
-        """Let requests in flight go on for a moment.
-
-        Raises:
-            StopRun: The run can't go on.
-            Interrupted: A signal came.
-        """
+        """Let requests in flight go on for a moment."""
         self._loop.call_soon(self._loop.stop)
         self._loop.run_forever()
         self.check()
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        """Wait until something is so.
-
-        Raises:
-            StopRun: The run can't go on.
-            Interrupted: A signal came.
-        """
+        """Wait until something is so."""
         while True:
             self.check()
             if condition():
@@ -75,12 +65,7 @@ class Turns:
                 await self.changed.wait()
 
     def until_readable(self, descriptor: int) -> None:
-        """Let requests in flight go on until there is input.
-
-        Raises:
-            StopRun: The run can't go on.
-            Interrupted: A signal came.
-        """
+        """Let requests in flight go on until there is input."""
         readable = False
 
         def is_readable() -> None:
