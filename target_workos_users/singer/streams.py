@@ -146,12 +146,14 @@ class Streams:
             SettingsError: A stream didn't come that the settings name.
         """
         self._maps.check_all_came()
-        came = self._left_out | self._target.mapper.stream_maps.keys()
-        if missed := sorted((self._taken or set()) - came):
-            raise SettingsError(
-                f"streams: no stream came that is called {' or '.join(map(repr, missed))}. What "
-                "came of the others is loaded. Write the stream's name as the tap does."
-            )
+        came = self._left_out | self._target.mapper.stream_maps.keys() | self.kinds.keys()
+        for setting, named in (("streams", self._taken), ("stream_kinds", self._given_kinds)):
+            if missed := sorted(set(named or ()) - came):
+                raise SettingsError(
+                    f"{setting}: no stream came that is called "
+                    f"{' or '.join(map(repr, missed))}. What came of the others is loaded. Write "
+                    "the stream's name as the tap does."
+                )
 
     def _register(self, stream: str, schema: dict[str, Any], keys: list[str]) -> None:
         """As singer-sdk does, which tells of each change of a schema in the log."""

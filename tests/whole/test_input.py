@@ -178,10 +178,14 @@ def test_a_map_of_another_stream_says_nothing_of_unmapped_columns(load):
     assert finished.said("aren't known and are ignored: encrypted_password", "WARNING") == 1
 
 
-def test_a_stream_of_the_setting_streams_that_never_comes_is_an_error(load):
-    finished = load(line(schema()), record("a@example.com"), streams=["users", "staff"])
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("streams", ["users", "staff"]), ("stream_kinds", {"staff": "memberships"})],
+)
+def test_a_stream_that_a_setting_names_and_that_never_comes_is_an_error(load, setting, value):
+    finished = load(line(schema()), record("a@example.com"), **{setting: value})
     assert finished.exit_code == 1
-    assert finished.said("streams: no stream came that is called 'staff'", "ERROR") == 1
+    assert finished.said(f"{setting}: no stream came that is called 'staff'", "ERROR") == 1
 
 
 def test_a_filter_that_drops_everyone_is_told(load):
