@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from target_workos_users.checkpoint.state import (
@@ -89,12 +88,14 @@ class Outputs:
             known = None
         size, tail = (known.bytes, known.tail) if known else (0, "")
         owner = f"{entry.lineage} {self.errors.path}"
-        self.errors.before_replacing = partial(self.ledger.note_errors, owner)
+        self.errors.before_replacing = lambda size, tail: self.ledger.note_errors(
+            owner, entry.seq, size, tail
+        )
         proven = self.errors.open(
             size,
             tail,
             incremental.__contains__ if self.begins else None,
-            replaced=self.ledger.errors_of(owner) if goes_on else None,
+            replaced=self.ledger.errors_after(owner, entry.seq) if goes_on else None,
         )
         if not proven:
             failed = sum(stream.tally.get(FAILED, 0) for stream in entry.streams.values())

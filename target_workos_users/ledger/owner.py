@@ -57,26 +57,32 @@ class LedgerFile:
         )
         return str(rows[0][0]) if rows else None
 
-    def note_errors(self, owner: str, size: int, tail: str) -> None:
+    def note_errors(self, owner: str, seq: int, size: int, tail: str) -> None:
         """Another errors file is about to take the place of the one that the checkpoint knows.
 
         Args:
             owner: Whose it is: the import, and the file.
+            seq: Of the newest checkpoint that knows the one that goes.
             size: Bytes in it.
             tail: Digest of its last line.
 
         Raises:
             OutputError: The ledger can't be written.
         """
-        value = f"{size} {tail} {owner}"
-        self._database.write("INSERT OR REPLACE INTO meta VALUES ('errors', ?)", (value,))
+        value = f"{seq} {size} {tail} {owner}"
+        self._database.write("INSERT OR REPLACE INTO meta VALUES ('errors_next', ?)", (value,))
         self.commit()
 
-    def errors_of(self, owner: str) -> tuple[int, str] | None:
-        """Size and tail of the errors file that was noted last, if it is this owner's."""
+    def errors_after(self, owner: str, seq: int) -> tuple[int, str] | None:
+        """Size and tail of the errors file that took the place of the one a checkpoint knows.
+
+        Args:
+            owner: Whose it is.
+            seq: Of the checkpoint; a newer one than was noted knows the new file.
+        """
         with self._database.reading():
-            size, tail, of = (self._meta("errors") or "0  ").split(" ", 2)
-            return (int(size), tail) if of == owner else None
+            noted, size, tail, of = (self._meta("errors_next") or "0 0  ").split(" ", 3)
+            return (int(size), tail) if of == owner and seq <= int(noted) else None
 
     def was_undone(self, lineage: str) -> bool:
         """Whether what an import made was deleted since, by ``workos-users undo``."""

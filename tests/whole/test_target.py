@@ -120,6 +120,17 @@ def test_where_most_users_exist_they_are_looked_up_before_they_are_created(load,
 # Bad records
 
 
+def test_an_errors_file_that_is_gone_is_told_and_its_records_tried_again(load, tmp_path):
+    rows = [row("a@example.com"), row("none"), row("nobody")]
+    finished = load(rows)
+    for _ in range(2):  # each pass begins a file of its own, so that the ledger has noted one
+        finished = load(rows, state=finished.states[-1])
+    (tmp_path / "errors.jsonl").unlink()
+    finished = load(rows, state=finished.states[-1])
+    assert finished.said("isn't the file that the checkpoint knows") == 1
+    assert [error["record_number"] for error in finished.errors] == [2, 3]
+
+
 def test_a_field_of_five_megabytes_is_one_short_error_line(load, sandbox):
     rows = [
         row("ann@example.com", first_name="x" * 5_000_000),
