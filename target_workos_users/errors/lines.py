@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from target_workos_users.exceptions import RecordError
 
-_QUOTED = re.compile(r"(?<=')[^']+(?=')")  # an id, say; in the wrong column it may be a secret
+# An id, say; in the wrong column it may be a secret. An apostrophe in a word is no quote.
+_QUOTED = re.compile(r"""(?<=(?<!\w)')[^']+(?='(?!\w))|(?<=(?<!\w)")[^"]+(?="(?!\w))""")
 
 _digest = Digester()
 

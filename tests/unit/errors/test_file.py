@@ -49,6 +49,22 @@ def test_a_line_says_what_failed_and_has_no_secret():
     assert "hunter2" not in json.dumps(found)
 
 
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("Drupal 7's SHA-512 ($S$), which WorkOS can't verify", None),
+        ("'$S$DaB3dE6gH9jK2lM5nO8p' isn't one of WorkOS's", "'[redacted]' isn't one of WorkOS's"),
+        ('found "it\'s token: x" there', 'found "[redacted]" there'),
+    ],
+)
+def test_a_secret_that_a_message_quotes_is_redacted_and_its_own_words_are_not(message, shown):
+    error = RecordError(ErrorType.INVALID_RECORD, message)
+    found = error_line(
+        kind="users", stream="users", record_number=1, chunk=1, record={}, error=error
+    )
+    assert found["error_message"] == (shown or message)
+
+
 def test_a_line_names_the_organization_of_the_error_before_that_of_the_record():
     error = RecordError(ErrorType.MEMBERSHIP_CREATE, "No.", org_id="org_1")
     record = {"email": "a@example.com", "org_id": "org_2", "org_external_id": "acme"}
