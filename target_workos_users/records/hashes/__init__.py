@@ -65,10 +65,10 @@ def recognize(value: Any, *, whole: bool = False) -> Hash | None:
         if (match := _SIGNS.match(text)) and match.lastgroup:
             number = int(match.lastgroup[1:])
             form = FORMS[number]
-            if form.weak:
+            if not whole or _WHOLE[number].fullmatch(text):
+                if not form.weak:
+                    return form.convert(text)
                 weak = weak or (form, text)
-            elif not whole or _WHOLE[number].fullmatch(text):
-                return form.convert(text)
         if text[0] in "{[" and (document := decoded(text)) is not None:
             return documents.convert(document, recognize)
     return weak[0].convert(weak[1]) if weak else None

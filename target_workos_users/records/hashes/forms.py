@@ -79,10 +79,12 @@ _LDAP_DIGESTS = (
 _NOT_VERIFIED = "which WorkOS can't verify"
 _PREHASHED = "which hashes a digest of the password, not the password itself"
 _PLAIN = "in clear (put it into the column password, without what stands before it)"
-_NO_PARAMETERS = (
-    "whose parameters aren't in the text (write $scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash> or "
-    "$pbkdf2$i=…,d=…$<salt>$<hash>, salt and hash in Base64)"
+_WRITE = (
+    "(write $scrypt$v=1$n=…,r=…,p=…,kl=…$<salt>$<hash> or $pbkdf2$i=…,d=…$<salt>$<hash>, salt and "
+    "hash in Base64)"
 )
+_NO_PARAMETERS = f"whose parameters aren't in the text {_WRITE}"
+_OWN_FORM = f"in a form of a program's own {_WRITE}"
 
 FORMS = (
     _own("bcrypt", r"\$2[abxy]?\$", workos.bcrypt),
@@ -168,6 +170,16 @@ FORMS = (
     Form("LDAP", rf"\{{(?:{_LDAP_DIGESTS})(?:\.\w+)?\}}", _ldap_digest),
     Form("SCRAM", r"SCRAM-SHA-\d+\$", _NOT_VERIFIED),
     Form("scrypt's own file format", r"c2NyeXB0A|73637279707400", _NOT_VERIFIED),
+    Form("SQL Server's password hash", r"0x0[12]00(?:[0-9a-f]{2}){24,}", _NOT_VERIFIED, ""),
+    Form("PostgreSQL's md5", r"md5[0-9a-f]{32}", _NOT_VERIFIED, ""),
+    Form("AdonisJS's bcrypt", r"\$bcrypt\$", f"as a PHC string, {_NOT_VERIFIED}"),
+    Form(
+        "a hash that names its algorithm",
+        r"(?:pbkdf2|scrypt|bcrypt|argon2(?:id|i|d)?)[:$](?=\S{16})",
+        _OWN_FORM,
+        r"\S+",
+        weak=True,
+    ),
     Form("MySQL's password hash", r"\*[0-9A-F]{40}", _NOT_VERIFIED, ""),
     Form("Firebase's hash", r"UkVEQUNURUQ=?", REDACTED, "", found=False),
     Form("ASP.NET Identity v2", rf"A[A-P]{_B64}{{64}}==", _NOT_VERIFIED, "", found=False),

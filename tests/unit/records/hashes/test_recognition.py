@@ -51,6 +51,8 @@ def outcome(value: object, *, whole: bool = False) -> Hash | str | None:
         "admin:password",
         "scrypt",
         "pbkdf2_sha256",
+        "bcrypt:or-not",
+        "{CRYPT}ab",
         "md5$salt",
         "1|2|3",
         "é$2b$10$",
