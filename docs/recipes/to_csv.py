@@ -247,6 +247,14 @@ class Okta(Grouped):
 def write_csv(path: Path, source: Source) -> int:
     """Write the rows that have an email, for WorkOS has no users without; returns how many."""
     columns = source.columns.split()
+    header = f"{','.join(columns)}\n"
+    if path.exists():  # maybe an export: "to_csv.py okta *.json" names one as the CSV
+        with path.open("rb") as earlier:
+            if earlier.readline(len(header)) not in {b"", header.encode()}:
+                raise SystemExit(
+                    f"{path} is there already, and isn't a CSV of this command: it stays as it is. "
+                    "Give the CSV another name, before those of the exports"
+                )
     written = 0
     part = path.with_name(f"{path.name}.part")
     part.unlink(missing_ok=True)
@@ -257,7 +265,7 @@ def write_csv(path: Path, source: Source) -> int:
             part, "x", encoding="utf-8", errors="surrogatepass", newline="", opener=private
         ) as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(columns)
+            file.write(header)
             for row in source.rows():
                 if not _text(row.get("email")).strip():
                     source.left_out["users without an email"] += 1

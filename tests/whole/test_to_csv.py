@@ -155,12 +155,25 @@ def test_an_export_that_is_cut_off_or_anothers_is_an_error_and_leaves_no_csv(
 
 
 def test_an_earlier_csv_is_replaced_by_one_that_only_its_owner_can_read(tmp_path):
-    (tmp_path / "users.csv").write_text("old")
-    (tmp_path / "users.csv").chmod(0o644)
-    (tmp_path / "users.json").write_text('{"users": [{"localId": "1", "email": "a@b.c"}]}')
-    assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
+    for number in (0, 1):
+        user = {"localId": str(number), "email": "a@b.c"}
+        (tmp_path / "users.json").write_text(json.dumps({"users": [user]}))
+        assert to_csv(tmp_path, "firebase", "users.csv", "users.json").returncode == 0
+        if not number:
+            (tmp_path / "users.csv").chmod(0o644)
     assert stat.S_IMODE((tmp_path / "users.csv").stat().st_mode) == 0o600
     assert rows(tmp_path / "users.csv")[0]["localId"] == "1"
+
+
+def test_an_export_that_is_named_where_the_csv_belongs_stays_as_it_is(tmp_path):
+    for number in (1, 2):
+        user = {"id": number, "status": "ACTIVE", "profile": {"email": f"{number}@example.com"}}
+        (tmp_path / f"users-{number}.json").write_text(json.dumps([user]))
+    before = (tmp_path / "users-1.json").read_bytes()
+    done = to_csv(tmp_path, "okta", "users-1.json", "users-2.json")  # users-*.json, of a shell
+    assert done.returncode == 1
+    assert "users-1.json is there already" in done.stderr
+    assert (tmp_path / "users-1.json").read_bytes() == before
 
 
 def test_a_document_is_read_whole_however_its_users_lie_across_the_blocks(tmp_path):
