@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -41,7 +42,7 @@ def read_state_file(path: Path, say: Callable[[str], None] = lambda _: None) -> 
         SettingsError: The file can't be read, or holds no state.
     """
     try:
-        content = path.read_bytes()
+        content = path.read_bytes().removeprefix(BOM_UTF8)  # an editor's, or PowerShell's
         try:
             return _parse_state(content)
         except ValueError:

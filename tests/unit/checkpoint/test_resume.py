@@ -73,6 +73,7 @@ def a_run(folder, start):
         lambda value: "\n".join(
             json.dumps({"type": "STATE", "value": each}) for each in (state(1), value)
         ),
+        lambda value: f"\ufeff{json.dumps(value)}",
     ],
     ids=[
         "bare",
@@ -85,6 +86,7 @@ def a_run(folder, start):
         "a partial state after a complete one",
         "a STATE message",
         "STATE messages",
+        "with a byte order mark",
     ],
 )
 def test_a_state_file_may_have_any_form_that_a_state_is_kept_in(tmp_path, write):
