@@ -106,8 +106,8 @@ class Loader:
         if isinstance(task, EntityTask):
             return await self._load_entity(task)
         assert isinstance(task, Task)
-        outcome = Outcome()
-        if task.row.skipped_hash:
+        outcome = Outcome(skipped_hash=task.row.skipped_hash)
+        if outcome.skipped_hash:
             outcome.tallies.append(Tally.HASHES_SKIPPED)
         if task.row.organization is not None:
             named = task.row.organization

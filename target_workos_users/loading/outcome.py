@@ -77,6 +77,7 @@ class Outcome:
         user_id: The WorkOS user, if there is one.
         org_id: The WorkOS organization, if the record has one that could be resolved.
         organization: How the source names that organization.
+        skipped_hash: Why its password hash was left out, under ``unusable_hashes: skip``.
     """
 
     result: Result = Result.FAILED
@@ -86,6 +87,7 @@ class Outcome:
     user_id: str | None = None
     org_id: str | None = None
     organization: str | None = None
+    skipped_hash: str | None = None
 
     @property
     def waits(self) -> bool:

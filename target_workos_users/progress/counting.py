@@ -84,6 +84,7 @@ class Counting:
         self._started = started
         self._failures = Groups()
         self._waiting = Groups()  # failures of records that may be loaded once more
+        self._skipped_hashes = Groups()
         self._sizes: Counter[str] = Counter()
 
     def settled(self, outcome: Outcome) -> None:
@@ -116,9 +117,18 @@ class Counting:
                 self._add_member(outcome.organization)
 
     def add_errors(self, stream: str, records: Iterable[Record]) -> None:
-        """Count why records failed."""
+        """Count why records failed, or were loaded without their password hash."""
         for record in records:
             if outcome := record.outcome:
+                if why := outcome.skipped_hash:
+                    self._skipped_hashes.add(
+                        stream=stream,
+                        record_number=record.number,
+                        error_type="skipped_hash",
+                        message="",
+                        pattern=why,
+                        retryable=False,
+                    )
                 groups = self._waiting if outcome.waits else self._failures
                 for error in outcome.errors:
                     _add_error(groups, stream, record.number, error)
@@ -149,21 +159,8 @@ class Counting:
         organizations.found = self.organizations.found
         organizations.cache_hits = self.organizations.hits
         organizations.largest = self._sizes.most_common(_LARGEST)
-        summary.failures = [
-            Failure(
-                error_type=group.error_type,
-                reason=group.pattern,
-                retryable=group.retryable,
-                count=group.count,
-                first_stream=group.first[0],
-                first_record=group.first[1],
-                last_record=group.last[1],
-            )
-            for group in sorted(
-                [*self._failures.by_count(), *self._waiting.by_count()],
-                key=lambda group: -group.count,
-            )[:_MOST_FAILURES]
-        ]
+        summary.failures = _reasons(self._failures, self._waiting)
+        summary.skipped_hashes = _reasons(self._skipped_hashes)
         summary.requests = _requests(self.stats, summary.requests.rate_limit)
         return summary
 
@@ -184,6 +181,23 @@ def destination_in_words(settings: Settings) -> str:
         where = settings.base_url.removeprefix("https://") + key
     environment = os.environ.get("MELTANO_ENVIRONMENT")
     return f"{where} (Meltano environment {environment})" if environment else where
+
+
+def _reasons(*groups: Groups) -> list[Failure]:
+    """The most frequent ones."""
+    found = [group for each in groups for group in each.by_count()]
+    return [
+        Failure(
+            error_type=group.error_type,
+            reason=group.pattern,
+            retryable=group.retryable,
+            count=group.count,
+            first_stream=group.first[0],
+            first_record=group.first[1],
+            last_record=group.last[1],
+        )
+        for group in sorted(found, key=lambda group: -group.count)[:_MOST_FAILURES]
+    ]
 
 
 def _add_error(groups: Groups, stream: str, record_number: int, error: RecordError) -> None:

@@ -194,6 +194,7 @@ class Summary(msgspec.Struct, kw_only=True):
     permissions: Permissions = msgspec.field(default_factory=Permissions)
     factors: Factors = msgspec.field(default_factory=Factors)
     failures: list[Failure] = []
+    skipped_hashes: list[Failure] = []
     requests: Requests = msgspec.field(default_factory=Requests)
 
 

@@ -11,9 +11,9 @@ from target_workos_users.texts import neutralize
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from target_workos_users.progress.summary import Records, Requests, Summary
+    from target_workos_users.progress.summary import Failure, Records, Requests, Summary
 
-_SHOWN_FAILURES = 10
+_SHOWN_REASONS = 10
 _ALWAYS_SHOWN = 3
 
 
@@ -96,13 +96,8 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     if text := _listed({}, factors):
         yield "TOTP factors", text
     yield from _request_rows(summary.requests)
-    for failure in summary.failures[:_SHOWN_FAILURES]:
-        label = f"failed, {failure.error_type}"
-        first = f"first: record {failure.first_record:,}"
-        retry = "; may be retried" if failure.retryable else ""
-        yield label, f"{failure.count:,} x {failure.reason} ({first}{retry})"
-    if more := summary.failures[_SHOWN_FAILURES:]:
-        yield "failed", f"{len(more):,} other reasons"
+    yield from _reasons("hash skipped", summary.skipped_hashes)
+    yield from _reasons("failed", summary.failures)
     to_load = (
         ". To load into WorkOS: unset sandbox_path and set WORKOS_API_KEY (in this project: "
         "`meltano --environment=prod run …`)"
@@ -116,6 +111,15 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
 def typed(command: str, path: str) -> str:
     """What to type next."""
     return f"workos-users {command} {shlex.quote(path)}"
+
+
+def _reasons(what: str, reasons: list[Failure]) -> Iterator[tuple[str, str]]:
+    for each in reasons[:_SHOWN_REASONS]:
+        label = f"failed, {each.error_type}" if what == "failed" else what
+        retry = "; may be retried" if each.retryable else ""
+        yield label, f"{each.count:,} x {each.reason} (first: record {each.first_record:,}{retry})"
+    if more := reasons[_SHOWN_REASONS:]:
+        yield what, f"{len(more):,} other reasons"
 
 
 def _request_rows(requests: Requests) -> Iterator[tuple[str, str]]:

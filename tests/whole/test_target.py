@@ -131,6 +131,20 @@ def test_an_errors_file_that_is_gone_is_told_and_its_records_tried_again(load, t
     assert [error["record_number"] for error in finished.errors] == [2, 3]
 
 
+def test_the_summary_says_why_hashes_were_skipped(load, tmp_path):
+    phpass = "$P$BaB3dE6gH9jK2lM5nO8pQ1rS4tU7v"
+    hashes = (phpass, "5f4dcc3b5aa765d61d8327deb882cf99", phpass)
+    rows = [row(f"u{n}@example.com", password_hash=each) for n, each in enumerate(hashes)]
+    finished = load(rows, unusable_hashes="skip")
+    assert finished.said("hash skipped: 2 x phpass ($P$, $H$)") == 1
+    summary = json.loads((tmp_path / "workos-users-summary.json").read_text())
+    assert summary["users"]["hashes_skipped"] == 3
+    assert [(each["count"], each["first_record"]) for each in summary["skipped_hashes"]] == [
+        (2, 1),
+        (1, 2),
+    ]
+
+
 def test_a_field_of_five_megabytes_is_one_short_error_line(load, sandbox):
     rows = [
         row("ann@example.com", first_name="x" * 5_000_000),
