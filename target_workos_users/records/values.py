@@ -26,6 +26,7 @@ MAX_ROLES = 100  # no documented limit
 _NOT_IN_EMAIL = r"""\s@<>()\[\],;:"\\"""
 _LABEL = rf"[^.{_NOT_IN_EMAIL}]+"
 _EMAIL = re.compile(rf"[^{_NOT_IN_EMAIL}]+@{_LABEL}(?:\.{_LABEL})*")
+_FORMULA = re.compile(r"=.*|#(?:N/A|[A-Z0-9/]{3,8}[!?])|#{3,}", re.DOTALL)
 _EXPONENT = re.compile(r"[+-]?\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 ROLE_SLUG = re.compile(r"[a-z0-9_-]{1,48}")
 _BOOLEANS = dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True) | dict.fromkeys(
@@ -118,12 +119,9 @@ def check_external_id(column: str, value: str) -> None:
             "Export it from the source itself, not through a spreadsheet, or format the column as "
             "text there before the file is opened",
         )
-    if value.startswith("="):
-        raise invalid(
-            column,
-            'a formula of a spreadsheet, such as ="00123"; write the text alone, without = and '
-            "quotes",
-        )
+    if _FORMULA.fullmatch(value):
+        what = 'a formula of a spreadsheet, such as ="00123", or its error, such as #REF!'
+        raise invalid(column, f"{what}; write the text alone, without = and quotes")
     if value in {".", ".."}:  # URL parsers drop such a path segment; measured, workos 10.8.0
         raise invalid(column, "is '.' or '..', which can't be looked up in WorkOS; use another id")
 

@@ -271,6 +271,10 @@ def test_what_is_no_address_in_the_internet_is_refused(wrong):
     ("damaged", "said"),
     [
         ("9.91214E+15", "as spreadsheets write long numbers"),
+        ("#REF!", "a formula of a spreadsheet"),
+        ("#NAME?", "a formula of a spreadsheet"),
+        ("#N/A", "a formula of a spreadsheet"),
+        ("########", "a formula of a spreadsheet"),
         ("9,91214E+15", "as spreadsheets write long numbers"),
         ("1.0E+05", "as spreadsheets write long numbers"),
         ("1e+20", "as spreadsheets write long numbers"),
