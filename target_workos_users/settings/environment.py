@@ -107,13 +107,13 @@ def _is_meant(name: str, prefix: str) -> bool:
     """Whether a name that isn't a setting was meant as one.
 
     The SDK's own isn't, nor what begins with one more underscore: that is for a plugin's extras,
-    or for another plugin that inherits from this one.
+    or for another plugin that inherits from this one; unless a setting is all that follows.
     """
+    settings = SETTINGS["properties"]
     if name.startswith("_") or name in _OF_THE_SDK:
-        return False
+        return name[1:].lower() in settings
     if prefix == _PREFIX:
         return True
-    settings = SETTINGS["properties"]
     of_another = any(name.lower().endswith(f"_{setting}") for setting in settings)
     return not of_another and bool(get_close_matches(name.lower(), settings, 1, _SURE))
 
