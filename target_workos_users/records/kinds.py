@@ -89,13 +89,13 @@ def check_columns(stream: str, kind: Kind, columns: AbstractSet[str]) -> None:
     Args:
         stream: Its name, after stream maps.
         kind: What it is taken for.
-        columns: Of its schema and its first record, after stream maps.
+        columns: Of its schema and its first record that could be read, after stream maps.
 
     Raises:
         SettingsError: It lacks a column that every record of the kind needs.
     """
     lacking = [group for group in _NEEDED[kind] if not columns & set(group)]
-    if lacking and "_sdc_error" not in columns:
+    if lacking:
         raise SettingsError(
             f"Stream {stream!r} can't be loaded as {kind}: it has no column "
             f"{' and none '.join(' or '.join(group) for group in lacking)}. Make one with a stream "

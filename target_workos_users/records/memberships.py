@@ -32,7 +32,7 @@ def membership_row(record: Mapping[str, Any], rules: RecordRules) -> UserRow:
     if organization is None:
         raise invalid(
             "org_external_id",
-            "missing; a membership needs an organization: fill in it or org_id, or set one for "
+            "missing; a membership needs an organization: fill it in, or org_id, or set one for "
             "all records",
         )
     return UserRow(

@@ -220,12 +220,11 @@ class Streams:
                     self._dropped.add(name)
                 continue
             sink = cast("UserSink", self._target.get_sink(name))
-            if name not in self._kept:
-                self._kept.add(name)
-                if name not in self._sure:
-                    columns = mapped.keys() | sink.schema["properties"].keys()
-                    columns |= set(renames(columns).values())
-                    check_columns(name, self.kinds[name], columns)
+            self._kept.add(name)
+            if not (record.get("_sdc_error") or problem or name in self._sure):
+                self._sure.add(name)
+                columns = mapped.keys() | sink.schema["properties"].keys()
+                check_columns(name, self.kinds[name], columns | set(renames(columns).values()))
             if not problem:
                 self._columns[name].look_at(mapped, sink.schema)
                 problem = None if is_deleted(mapped) else sink.problem(mapped)

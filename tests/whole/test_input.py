@@ -292,6 +292,15 @@ def test_a_schema_without_email_stops_nothing_if_its_records_have_one(load):
     assert finished.said("Stream 'app-users' can't be loaded as users: it has no column email") == 1
 
 
+def test_a_csv_without_email_stops_the_run_though_the_tap_may_report_rows_and_does(load, sandbox):
+    rows = [{"_sdc_error": "users.csv, line 2: 1 fields, the header has 2"}, {"mail": "a@b.c"}]
+    of_tap_csv = line(schema(columns=("mail", "_sdc_error")))
+    finished = load(of_tap_csv, *(line(each) for each in records(rows)))
+    assert finished.exit_code == 1
+    assert finished.said("Stream 'users' can't be loaded as users: it has no column email") == 1
+    assert not sandbox.requests
+
+
 # Organizations of several names
 
 
