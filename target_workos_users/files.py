@@ -104,7 +104,7 @@ def write_output(
         if path.exists():
             if any(each.exists() and path.samefile(each) for each in inputs):
                 raise SettingsError(f"{path} is what is read: give the output another name.")
-            if path.is_file() and not _begins(path, like):
+            if path.is_file() and not begins(path, like):
                 raise SettingsError(
                     f"{path} is there already, and isn't an output of this command: it stays as "
                     "it is. Give the output another name."
@@ -114,7 +114,8 @@ def write_output(
         raise SettingsError(f"{path} can't be written ({error.strerror}).") from None
 
 
-def _begins(path: Path, like: bytes) -> bool:
+def begins(path: Path, like: bytes) -> bool:
+    """Whether a file begins so, or is empty."""
     with path.open("rb") as file:
         start = file.read(len(like))
     return start in {b"", like}

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.files import check_place, private_open
+from target_workos_users.files import begins, check_place, private_open
 
 if TYPE_CHECKING:
     from target_workos_users.settings.settings import Settings
+
+
+_SUMMARY = b'{\n  "version": '  # as progress.summary writes it
 
 
 class InUse(Exception):
@@ -79,19 +82,13 @@ def lock_outputs(settings: Settings) -> ExitStack:
     paths = {
         "errors_path": settings.errors_path,
         "ledger_path": settings.ledger_path,
-        "summary_path": settings.summary_path,  # replaced whole at the end: it needs no lock
     }
-    taken: dict[Path, str] = {}
     with ExitStack() as locks:
         for name, value in paths.items():
             if value:
-                other = taken.setdefault(Path(value).resolve(), name)
-                if other != name:
-                    raise SettingsError(f"{name} and {other} are one file: give each its own.")
-                if name == "summary_path":
-                    _check_file(name, Path(value))
-                else:
-                    locks.callback(lock_output(name, Path(value)).release)
+                locks.callback(lock_output(name, Path(value)).release)
+        if settings.summary_path:  # replaced whole at the end: it needs no lock
+            _check_summary(Path(settings.summary_path))
         return locks.pop_all()
 
 
@@ -111,6 +108,19 @@ def lock_output(name: str, path: Path) -> FileLock:
         ) from None
     except OSError as error:
         raise _unwritable(name, path, error) from None
+
+
+def _check_summary(path: Path) -> None:
+    _check_file("summary_path", path)
+    try:
+        fits = not path.exists() or begins(path, _SUMMARY)
+    except OSError as error:
+        raise _unwritable("summary_path", path, error) from None
+    if not fits:
+        raise SettingsError(
+            f"summary_path: {path} is there already, and is no summary: it stays as it is. Set "
+            "summary_path to another name."
+        )
 
 
 def _check_file(name: str, path: Path) -> None:

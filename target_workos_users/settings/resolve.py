@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib.util import find_spec
 from ipaddress import ip_address
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -158,6 +159,29 @@ def organization(settings: Settings) -> OrganizationRef | None:
     if org_id or external_id:
         return OrganizationRef(id=org_id, external_id=external_id, name=name)
     return None
+
+
+def check_files(settings: Settings) -> None:
+    """See that nothing is written over, or beside, what is in a file of another setting.
+
+    Raises:
+        SettingsError: Two settings name one file.
+    """
+    files = {
+        "sandbox_path": settings.sandbox_path,
+        "errors_path": settings.errors_path,
+        "ledger_path": settings.ledger_path,
+        "summary_path": settings.summary_path,
+        "plan_errors_path": settings.plan_errors_path,
+        "differences_path": settings.differences_path if settings.diff else None,
+        "only_errors_from": settings.only_errors_from,
+    }
+    taken: dict[Path, str] = {}
+    for name, value in files.items():
+        if value:
+            other = taken.setdefault(Path(value).resolve(), name)
+            if other != name and (name, other) != ("only_errors_from", "errors_path"):
+                raise SettingsError(f"{name} and {other} are one file: give each its own.")
 
 
 def file_unless_none(set_to: str | None, default: str) -> str | None:

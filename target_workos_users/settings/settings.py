@@ -195,7 +195,7 @@ class Settings(LoadingSettings):
         given["base_url"] = resolve.base_url(given, environment)
         given["rate_limit_redis_url"] = resolve.redis_url(given.get("rate_limit_redis_url"))
         settings = msgspec.convert(given, cls)
-        return replace(
+        settings = replace(
             settings,
             streams=settings.streams or None,
             organization=resolve.organization(settings),
@@ -207,3 +207,5 @@ class Settings(LoadingSettings):
             ),
             runs_path=runs_folder(settings.errors_path),
         )
+        resolve.check_files(settings)
+        return settings

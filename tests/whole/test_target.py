@@ -145,6 +145,18 @@ def test_the_summary_says_why_hashes_were_skipped(load, tmp_path):
     ]
 
 
+def test_a_summary_is_written_over_an_earlier_one_and_nothing_else(load, sandbox, tmp_path):
+    users = tmp_path / "users.csv"
+    users.write_text("email\na@example.com\n")
+    finished = load([row("a@example.com")], summary_path=str(users))
+    assert finished.exit_code == 1
+    assert finished.said("users.csv is there already, and is no summary: it stays as it is") == 1
+    assert users.read_text() == "email\na@example.com\n"
+    assert not sandbox.requests
+    for _ in range(2):
+        assert load([row("a@example.com")], summary_path=str(tmp_path / "s")).exit_code == 0
+
+
 def test_a_field_of_five_megabytes_is_one_short_error_line(load, sandbox):
     rows = [
         row("ann@example.com", first_name="x" * 5_000_000),

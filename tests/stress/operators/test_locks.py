@@ -55,13 +55,6 @@ def test_the_second_run_names_the_file_the_other_run_and_the_way_out(
     assert stat.S_IMODE(path.with_name(path.name + ".lock").stat().st_mode) == 0o600
 
 
-def test_two_settings_with_one_file_are_named(lab):
-    lab.settings |= {"ledger_path": f"{lab.folder}/./errors.jsonl"}
-    ended = lab.run()
-    assert ended.exit_code == 1
-    assert "ledger_path and errors_path are one file" in ended.err
-
-
 @pytest.mark.usefixtures("running")
 def test_a_dry_run_needs_no_lock(lab, another):
     ended = another(errors_path=str(lab.errors_path), dry_run=True).run()

@@ -114,6 +114,29 @@ def test_an_empty_value_is_none(given):
     assert make_settings(**dict.fromkeys(names, given)) == make_settings()
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "more"),
+    [
+        ("ledger_path", "errors_path", {}),
+        ("summary_path", "errors_path", {}),
+        ("plan_errors_path", "errors_path", {"dry_run": True}),
+        ("differences_path", "errors_path", {"diff": True}),
+        ("summary_path", "sandbox_path", {}),
+        ("errors_path", "sandbox_path", {}),
+        ("only_errors_from", "ledger_path", {}),
+    ],
+)
+def test_two_settings_with_one_file_are_named(one, other, more):
+    config = {"sandbox_path": "sandbox.db", **more, one: "./x/../f", other: "f"}
+    with pytest.raises(SettingsError, match=f"^{one} and {other} are one file"):
+        Settings.from_config(config, {})
+
+
+def test_what_failed_may_be_loaded_from_the_errors_file_itself():
+    config = {"sandbox_path": "s", "only_errors_from": "f", "errors_path": "f"}
+    assert Settings.from_config(config, {}).only_errors_from == "f"
+
+
 def test_an_empty_list_of_streams_leaves_none_out():
     assert make_settings(streams=[]).streams is None
 
