@@ -24,6 +24,7 @@ from target_workos_users.singer.command_line import CommandLineTarget, close_std
 from target_workos_users.singer.reader import MessageReader
 from target_workos_users.singer.sink import UserSink
 from target_workos_users.singer.streams import Streams
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -249,7 +250,7 @@ class TargetWorkosUsers(CommandLineTarget):
 
 def encode_state(state: State) -> bytes:
     """A STATE line, as Singer targets print it: the bare value."""
-    return msgspec.json.encode(state) + b"\n"
+    return neutralize(msgspec.json.encode(state).decode()).encode() + b"\n"
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ import msgspec
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import private_replace
 from target_workos_users.progress.timeline import Mode  # noqa: TC001 - msgspec reads it at run time
+from target_workos_users.texts import neutralize
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,8 +205,8 @@ def write_summary(summary: msgspec.Struct, path: Path) -> None:
     Raises:
         OSError: It can't be written.
     """
-    content = msgspec.json.format(msgspec.json.encode(summary), indent=2)
-    private_replace(path, (content, b"\n"), sync=True)
+    content = neutralize(msgspec.json.encode(summary).decode())
+    private_replace(path, (msgspec.json.format(content, indent=2).encode(), b"\n"), sync=True)
 
 
 def read_summary(path: Path) -> Summary:

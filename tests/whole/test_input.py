@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from target_workos_users.target import encode_state
 from tests.support.whole_target import FAST, records, run_target, schema
 from workos_sandbox import read_contents
 
@@ -290,6 +291,15 @@ def test_a_schema_without_email_stops_nothing_if_its_records_have_one(load):
     finished = load(line({**bare, "key_properties": ["_id"]}), *[no_email] * 3, dry_run=True)
     assert finished.exit_code == 1
     assert finished.said("Stream 'app-users' can't be loaded as users: it has no column email") == 1
+
+
+def test_a_streams_name_commands_no_terminal_in_state_and_summary_either(load, tmp_path):
+    name = "us\x9b2Jers\u202e"
+    finished = load(line(schema(name)), record("none", name), record("a@example.com", name))
+    written = (tmp_path / "workos-users-summary.json").read_text()
+    for text in (written, encode_state(finished.states[-1]).decode()):
+        assert "us\\u009b2Jers\\u202e" in text
+        assert not {"\x9b", "\u202e"} & {*text}
 
 
 def test_a_csv_without_email_stops_the_run_though_the_tap_may_report_rows_and_does(load, sandbox):
