@@ -82,8 +82,10 @@ def setting(name: str, *, described: bool) -> dict[str, Any]:
     found = {"name": name}
     if described:
         found |= {"label": schema["title"], "description": schema["description"]}
-    # A fraction is a string: Meltano's own `decimal` ends in a TypeError (measured, 4.4.1).
-    found["kind"] = "options" if "enum" in schema else "string" if kind == "number" else kind
+    # Text, which the target reads (Meltano 4.4.1, measured): `decimal` ends in a TypeError, and of
+    # a `boolean` it makes false of what it doesn't know: of a dry run that is set to `Y`.
+    as_text = kind in {"number", "boolean"}
+    found["kind"] = "options" if "enum" in schema else "string" if as_text else kind
     if "default" in schema:
         found["value"] = schema["default"]
     if "enum" in schema:

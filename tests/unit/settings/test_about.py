@@ -244,6 +244,7 @@ def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_set
         "RATE_LIMIT": "12.5",
         "CONCURRENCY": "7",
         "CREATE_MISSING_ORGS": "false",
+        "DRY_RUN": "Y",
         "EXISTING_USERS": "update",
         "STREAMS": '["users"]',
         "STREAM_MAPS": '{"users": {"email": "mail"}}',
@@ -255,6 +256,7 @@ def test_meltano_adds_the_loader_from_its_definition_and_hands_every_kind_of_set
     target.close()
     assert (settings.rate_limit, settings.concurrency) == (12.5, 7)
     assert (settings.create_missing_orgs, settings.existing_users) == (False, "update")
+    assert settings.dry_run
     assert settings.streams == {"users"}
     assert target.config["stream_maps"] == {"users": {"email": "mail"}}
     (added,) = yaml.safe_load((meltano.folder / "meltano.yml").read_text())["plugins"]["loaders"]

@@ -162,7 +162,7 @@ class Place:
 
 
 def declarations():
-    kinds = {bool: "boolean", int: "integer", list: "array", dict: "object"}
+    kinds = {int: "integer", list: "array", dict: "object"}  # as docs.generate declares them
     return [{"name": name, "kind": kinds.get(type(value), "string")} for name, value in DRY.items()]
 
 
