@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Any
 
+from singer_sdk import mapper
 from singer_sdk.mapper import CustomStreamMap, RemoveRecordTransform, SameRecordTransform
 
 from target_workos_users.exceptions import SettingsError
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from singer_sdk.mapper import StreamMap
 
 
+_OPTIONS = {
+    mapper.MAPPER_ELSE_OPTION,
+    mapper.MAPPER_FILTER_OPTION,
+    mapper.MAPPER_SOURCE_OPTION,
+    mapper.MAPPER_ALIAS_OPTION,
+    mapper.MAPPER_KEY_PROPERTIES_OPTION,
+}
 _KEPT = ("_sdc_error", INTACT, WHERE, *DELETED_AT)
 """What is known of a record, whatever columns its map keeps."""
 
@@ -67,6 +75,10 @@ class NamedMaps:
     A map for a stream that never comes is as good as none: users would be loaded without the
     password that it makes. Whether the stream is still to come can't be known before the end; so
     records of a stream that has no map aren't taken as long as a map is without a stream.
+
+    Raises:
+        SettingsError: An option of a map is misspelled: it would make a column that nobody reads,
+            and a filter would leave nobody out.
     """
 
     def __init__(self, setting: Mapping[str, Any]) -> None:
@@ -76,6 +88,9 @@ class NamedMaps:
             if not name.startswith("__")
         ]
         self._awaited = dict.fromkeys(source for source, _ in self._maps)
+        for name, definition in setting.items():
+            if not name.startswith("__"):
+                _check_options(name, definition)
 
     def come(self, stream: str) -> str | None:
         """A stream came. Returns what to say of it, if it has no map, and a map has no stream."""
@@ -127,6 +142,19 @@ def _source(name: str, definition: Any) -> str:
     """The tap's name of the stream that a map is for."""
     named = definition.get("__source__") if isinstance(definition, dict) else None
     return str(named or name)
+
+
+def _check_options(name: str, definition: Any) -> None:
+    words = {option.strip("_"): option for option in _OPTIONS}
+    for option in definition if isinstance(definition, dict) else ():
+        word = option.strip("_")
+        meant = option.startswith("__") or (option.startswith("_") and word in words)
+        if meant and option not in _OPTIONS:
+            (nearest,) = get_close_matches(word, words, 1, 0)
+            raise SettingsError(
+                f"stream_maps: {option!r} in the map of {name!r} is no option of stream maps. Did "
+                f"you mean {words[nearest]}?"
+            )
 
 
 def _is_for(source: str, stream: str) -> bool:

@@ -76,6 +76,14 @@ def users(sandbox):
     return sorted(read_contents(sandbox.path).users, key=lambda user: user["email"])
 
 
+@pytest.mark.parametrize("option", ["__filter", "_filter_", "__fliter__", "__Filter__"])
+def test_a_filter_that_is_misspelled_stops_the_run(load, sandbox, option):
+    said = f"stream_maps: '{option}' in the map of 'users' is no option .* mean __filter__"
+    with pytest.raises(SettingsError, match=said):
+        load(ROWS, MAP | {option: "id > 1"})
+    assert not sandbox.requests
+
+
 def test_a_mapped_stream_is_compared_as_it_is_mapped(load, sandbox):
     first = load(ROWS, MAP)
     assert [user["email"] for user in users(sandbox)] == [f"user{n}@example.com" for n in range(3)]
