@@ -142,7 +142,7 @@ async def test_a_redis_that_refuses_the_password_is_named_without_it(tmp_path):
     ],
 )
 def test_a_url_that_is_none_is_refused_without_being_shown(url):
-    with pytest.raises(SettingsError, match="rate_limit_redis_url isn.t a URL") as caught:
+    with pytest.raises(SettingsError, match="rate_limit_redis_url isn't a URL") as caught:
         make_settings(rate_limit_redis_url=url)
     assert "hunter2" not in str(caught.value)
 
