@@ -67,7 +67,7 @@ class Wanted(NamedTuple):
     Attributes:
         person: Key of the person.
         roles: Role slugs, of all its records.
-        status: None if no record says.
+        status: The last that a record says; None if none does.
         stream: Of the first record.
         number: Of the first record.
     """
@@ -255,7 +255,7 @@ class Source:
         if found:
             before, status_before, stream, number = found
             roles = list(dict.fromkeys([*_unpack(before), *roles]))
-            status = status_before or status
+            status = status or status_before
         self._database.execute(
             "INSERT OR REPLACE INTO wanted VALUES (?, ?, ?, ?, ?, ?)",
             (row.key, organization, _pack(roles), status, stream, number),

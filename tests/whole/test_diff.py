@@ -199,6 +199,14 @@ def test_factors_are_counted_where_asked(target):
     assert kinds(lines) == {"user_missing": 1, "factor_missing": 1}
 
 
+@pytest.mark.parametrize("said", [("inactive", "active"), ("active", "inactive"), ("inactive", "")])
+def test_the_last_of_several_rows_says_whether_a_membership_is_active(target, said):
+    rows = [{"email": "ann@example.com", "status": status, **ACME} for status in said]
+    assert target(rows)[0].errors == []
+    finished, found = target(rows, diff=True)
+    assert (finished.exit_code, found) == (0, [])
+
+
 def test_a_later_row_fills_what_is_blank_and_adds_its_roles(target):
     rows = [
         {"email": "a@example.com", "role_slugs": "admin", **ACME},
