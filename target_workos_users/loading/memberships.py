@@ -117,9 +117,8 @@ class Memberships:
         known = self._known(task, outcome)
         if known is not None and not task.moves_roles(known):
             outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
-            roles = task.row.role_slugs or known.roles
             made = LoadedMembership(
-                known.membership_id, known.membership_made, roles, inactive=known.inactive
+                known.membership_id, known.membership_made, task.own_roles, inactive=known.inactive
             )
             return await self._set_status(task, outcome, made)
         found = None
@@ -129,16 +128,18 @@ class Memberships:
             found = await self._look(user, outcome, may_be_hinted=may_be_hinted)
         stays = known is not None or task.row.status == "inactive"  # a create would revive it
         if found is not None and (stays or found.get("status") != "inactive"):
-            made_before = known is not None and known.membership_made
-            return await self._complete(task, outcome, found, made=made_before, revived=attempted)
+            return await self._complete(task, outcome, found, revived=attempted)
+        before = task.past.membership
+        revives = found is not None or (before is not None and before.inactive and not user.fresh)
+        asked = task.roles_to_revive(outcome.org_id) if revives else task.row.role_slugs
         try:
-            wanted = await self._roles.known(task.row.role_slugs, outcome.org_id or "", outcome)
+            wanted = await self._roles.known(asked, outcome.org_id or "", outcome)
         except RecordError:
             if found is None and not user.fresh:
                 found = await self._find(user, outcome)
             if found is None or found.get("status") == "inactive":
                 raise
-            return await self._complete(task, outcome, found, made=False)
+            return await self._complete(task, outcome, found)
         return await self._create(task, user, outcome, wanted, found)
 
     async def _create(
@@ -169,12 +170,14 @@ class Memberships:
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if was_there else Tally.MEMBERSHIPS)
         if not was_there and wanted and set(slugs_of(created)) <= set(wanted):
             outcome.tallies.append(Tally.ROLES_ASSIGNED)
-        membership = LoadedMembership(
-            created["id"], not was_there, tuple(wanted) or tuple(slugs_of(created))
-        )
+        made = not was_there or task.past.has_made(created["id"])
+        roles = tuple(wanted) or tuple(slugs_of(created))
         if wanted and created.keys() & {"role", "roles"}:
             given_up = set(slugs_of(created)) - set(wanted)
-            _, membership.roles = await self._writes.give(outcome, created, wanted, given_up)
+            _, roles = await self._writes.give(outcome, created, wanted, given_up)
+        of_others = set(wanted) - set(task.own_roles)
+        own = tuple(slug for slug in roles if slug not in of_others)
+        membership = LoadedMembership(created["id"], made, own)
         return await self._set_status(task, outcome, membership, revived=was_there)
 
     async def _look(
@@ -207,10 +210,8 @@ class Memberships:
         if found is None or not (exists or found.get("status") == "active"):
             raise error
         # A fresh user's can only be of an earlier attempt of ours.
-        made = error.ambiguous and user.fresh
-        return await self._complete(
-            task, outcome, found, made=made, fresh=made, revived=error.ambiguous
-        )
+        fresh = error.ambiguous and user.fresh
+        return await self._complete(task, outcome, found, fresh=fresh, revived=error.ambiguous)
 
     async def _complete(
         self,
@@ -218,7 +219,6 @@ class Memberships:
         outcome: Outcome,
         found: Membership,
         *,
-        made: bool,
         fresh: bool = False,
         revived: bool = False,
     ) -> LoadedMembership:
@@ -228,14 +228,14 @@ class Memberships:
             task: The row.
             outcome: Takes tallies and errors.
             found: As WorkOS has it.
-            made: This import made it: it loses the roles that the row gave and gives no more.
-            fresh: … for this very row: it has just the row's roles.
+            fresh: It was made for this very row: it has just the row's roles.
             revived: It may have become active by an earlier attempt of this row.
         """
         if found.get("status") == "pending":
             raise _pending(outcome)
         outcome.tallies.append(Tally.MEMBERSHIPS if fresh else Tally.MEMBERSHIPS_EXISTING)
         wanted, held = list(task.row.role_slugs), slugs_of(found)
+        made = fresh or task.past.has_made(found["id"])
         given_up = task.given_up if made else set()
         if fresh and wanted:
             given_up = set(held) - set(wanted)

@@ -101,6 +101,11 @@ class Task(AnyTask):
         )
 
     @property
+    def own_roles(self) -> tuple[str, ...]:
+        """Roles on the row's account: a blank takes none away."""
+        return self.row.role_slugs or (self.before.roles if self.before else ())
+
+    @property
     def given_up(self) -> set[str]:
         """Roles that the row gave before, and that no row of its identity gives any more."""
         if self.before is None or not self.row.role_slugs:
@@ -112,6 +117,16 @@ class Task(AnyTask):
             for slug in version.roles
         }
         return set(self.before.roles) - set(self.row.role_slugs) - others
+
+    def roles_to_revive(self, organization_id: str | None) -> list[str]:
+        """Roles to make an inactive membership active with: WorkOS takes away all others.
+
+        Args:
+            organization_id: The membership's.
+        """
+        given = [v.roles for v in self.past.versions if v.organization_id == organization_id]
+        kept = [slug for roles in given[::-1] for slug in roles if slug not in self.given_up]
+        return list(dict.fromkeys([*kept, *self.row.role_slugs]))
 
     def moves_roles(self, known: Version) -> bool:
         """Whether the row asks for roles that the known membership lacks, or gives some up."""

@@ -49,11 +49,11 @@ def folder(tmp_path, sandbox):
     return tmp_path / "job"
 
 
-def load(folder, rows, state=None):
+def load(folder, rows, state=None, **changes):
     before = [{"type": "STATE", "value": state}] if state else []
     messages = write_messages(folder / "messages", [*before, schema(), *records(rows)])
     config = json.loads((folder / "config.json").read_text())
-    return run_target(config, messages, folder / "errors.jsonl")
+    return run_target(config | changes, messages, folder / "errors.jsonl")
 
 
 def arguments(folder, *options):
@@ -80,7 +80,7 @@ def populate(sandbox):
     """A world in which some are there: users, one organization, one membership."""
     users = [
         call(sandbox, "POST", "/user_management/users", {"email": f"user{n}@example.com"})["id"]
-        for n in (3, 4, 900)
+        for n in (3, 4, 40, 900)
     ]
     body = {"name": "Before", "external_id": "org-0"}
     organization = call(sandbox, "POST", "/organizations", body)["id"]
@@ -106,7 +106,7 @@ def test_it_says_what_it_would_do_and_does_it_when_told(sandbox, folder):
     said = undo(folder)
     assert said.exit_code == 0, said.output
     plan, way_on = said.stdout.splitlines()
-    assert plan.startswith("48 users, 1 memberships of users that were there before, 2 organiz")
+    assert plan.startswith("47 users, 2 memberships of users that were there before, 2 organiz")
     assert way_on == "Nothing was deleted: --yes does it."
     assert world(sandbox) == loaded
     done = undo(folder, "--yes")
@@ -127,6 +127,15 @@ def test_the_next_import_begins_anew_whatever_state_is_stored(sandbox, folder):
     sandbox.counts.reset()
     load(folder, rows_of(50), finished.states[-1])
     assert sandbox.counts.requests == {}
+
+
+def test_what_it_made_is_known_also_after_the_state_was_set_back(sandbox, folder):
+    populate(sandbox)
+    before = world(sandbox)
+    finished = load(folder, rows_of(50), batch_size_rows=10)
+    load(folder, rows_of(50), finished.states[0], batch_size_rows=10)
+    assert undo(folder, "--yes").exit_code == 0
+    assert world(sandbox) == before
 
 
 def test_users_who_have_signed_in_are_kept_unless_told(sandbox, folder):

@@ -256,6 +256,44 @@ async def test_a_record_that_becomes_active_again_has_its_membership_reactivated
     assert [each["status"] for each in workos.world.memberships] == ["active"]
 
 
+@LOOKING_FIRST
+async def test_a_membership_made_active_by_one_row_keeps_the_roles_of_another(
+    workos, looking_first
+):
+    run = await another_import(workos, looking_first=looking_first)
+    left = row(organization=ACME, roles=["admin"], status="inactive")
+    back = row(organization=ACME, roles=["editor"], status="active")
+    await run.load(left)
+    await asyncio.sleep(0.002)
+    assert (await run.load(back)).errors == []
+    assert workos.members == {("ann@example.com", "acme"): {"admin", "editor"}}
+    left = row(organization=ACME, roles=["member"], status="inactive")
+    for changed in (back, row(organization=ACME, roles=["editor"], status="active", name="Ann")):
+        run = workos.run(after=run)
+        await run.load(left)
+        await run.load(changed)
+    assert workos.members == {("ann@example.com", "acme"): {"member", "editor"}}
+
+
+async def test_a_membership_that_is_made_active_again_is_this_imports_still(workos):
+    run = workos.run()
+    for status in ("inactive", "active", "inactive"):
+        run = workos.run(after=run)
+        await run.load(row(organization=ACME, roles=["admin"], status=status))
+        await asyncio.sleep(0.002)
+        (membership,) = workos.world.memberships
+        assert (membership["status"], membership["role_slugs"]) == (status, ["admin"])
+    await workos.run(after=run).load(row(organization=ACME, status="active"))
+    assert workos.members == {("ann@example.com", "acme"): {"admin"}}
+
+
+async def test_a_row_that_gives_no_role_holds_none_that_another_gives_up(workos):
+    run, beside = workos.run(), row(organization=ACME, first_name="Ann")
+    await run.load_all([row(organization=ACME, roles=["admin"]), beside])
+    await workos.run(after=run).load_all([row(organization=ACME, roles=["editor"]), beside])
+    assert workos.members == {("ann@example.com", "acme"): {"editor"}}
+
+
 async def test_a_record_that_says_nothing_of_it_leaves_a_deactivated_membership_so(workos):
     run = workos.run()
     await run.load(row(organization=ACME, status="inactive"))
