@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from target_workos_users.exceptions import ApiError
+from target_workos_users.api.transport import Stopped
+from target_workos_users.exceptions import ApiError, StopRun
 from target_workos_users.parallel import for_each
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Awaitable, Callable, Iterable
 
-    from target_workos_users.api.workos import WorkOS
+    from target_workos_users.api.connect import Api
     from target_workos_users.ledger.made import MadeByImport, MadeEntity, MadeUser
     from target_workos_users.progress.steps import Steps
 
@@ -35,7 +37,7 @@ class Deletion:
 
     def __init__(
         self,
-        api: WorkOS,
+        api: Api,
         made: MadeByImport,
         *,
         workers: int,
@@ -44,13 +46,24 @@ class Deletion:
         counts: Counter[str],
         failed: list[str],
     ) -> None:
-        self._api = api
+        self._api = api.workos
+        self._transport = api.transport
         self._made = made
         self._workers = workers
         self._also_active = also_active
         self._steps = steps
         self._counts = counts
         self._failed = failed
+        self._stopped_by: Exception | None = None
+
+    def stop(self, why: Exception | None = None) -> None:
+        """Send nothing any more; what is in flight goes on, so that its answer is noted.
+
+        Args:
+            why: What stands in the way.
+        """
+        self._stopped_by = self._stopped_by or why or Stopped()
+        self._transport.give_up(self._stopped_by)
 
     async def delete(self) -> None:
         """Delete users, memberships and organizations, in this order.
@@ -158,7 +171,13 @@ class Deletion:
         self._steps.begin(what, number)
 
         async def step(item: _T) -> None:
-            await call(item)
-            self._steps.step()
+            try:
+                await call(item)
+            except (StopRun, Stopped) as why:
+                self.stop(why)
+            else:
+                self._steps.step()
 
-        await for_each(items, step, self._workers)
+        await for_each(takewhile(lambda _: not self._stopped_by, items), step, self._workers)
+        if isinstance(self._stopped_by, StopRun):
+            raise self._stopped_by

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 _CHUNKS_IN_FLIGHT = 2
 _SECONDS_BETWEEN_TICKS = 0.5
-_MOST_SECONDS_TO_STOP = 20  # a container is killed 30 s after SIGTERM
 
 
 class Importer:
@@ -148,8 +147,7 @@ class Importer:
             StopRun: What is finished can't be committed.
         """
         if self._connection:
-            seconds = min(self._settings.request_timeout, _MOST_SECONDS_TO_STOP)
-            self._loop.run_until_complete(self._connection.drain(seconds))
+            self._loop.run_until_complete(self._connection.drain(self._settings.seconds_to_stop))
             if isinstance(self._connection.queue.failure, AccessDenied):
                 self._committer.reopen(HTTPStatus.FORBIDDEN)  # it was the key, not the records
         self._committer.commit_start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,7 +52,7 @@ def run(target: TargetWorkosUsers, listen: Callable[[], None]) -> int:
             target.logger.error("%s", line)  # noqa: TRY400 - nor a traceback
     finally:
         target.close()
-        _ignore_signals()  # all is done, and the closed loop has let go of its handlers
+        ignore_signals()  # all is done, and the closed loop has let go of its handlers
         if target.has_begun:
             target.sum_up(end.reason, end.code, end.error)
     return end.code
@@ -65,7 +66,7 @@ def _listen(target: TargetWorkosUsers, listen: Callable[[], None]) -> _End:
             target.finish(complete=False)
             raise
     except Interrupted as signaled:
-        _ignore_signals()
+        ignore_signals()
         number = signaled.signal_number
         reason = f"stopped by {signal.Signals(number).name}"
         return _End(SIGNALED + number, reason, _break_off(target))
@@ -94,9 +95,17 @@ def _break_off(target: TargetWorkosUsers, after: StopRun | None = None) -> str |
 
 
 def until_signal(
-    loop: asyncio.AbstractEventLoop, work: Callable[[], Coroutine[Any, Any, None]]
+    loop: asyncio.AbstractEventLoop,
+    work: Callable[[], Coroutine[Any, Any, None]],
+    stop: Callable[[int], float] | None = None,
 ) -> None:
-    """Do work to its end, or cancel it at the first signal.
+    """Do work to its end, or until the first signal. Further signals change nothing.
+
+    Args:
+        loop: The event loop.
+        work: What to do.
+        stop: Told the signal's number, makes the work come to an end; returns the seconds that this
+            may take. Without, or after that, the work is cancelled.
 
     Raises:
         Interrupted: A signal came.
@@ -106,16 +115,16 @@ def until_signal(
 
     def interrupt(number: int) -> None:
         signals.append(number)
-        if task:
-            task.cancel()
+        if task and len(signals) == 1:
+            loop.call_later(stop(number) if stop else 0, task.cancel)
 
     for number in SIGNALS:
         loop.add_signal_handler(number, interrupt, number)  # is called once the loop runs
     task = loop.create_task(work())
-    try:
+    with suppress(asyncio.CancelledError):
         loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        raise Interrupted(signals[0]) from None
+    if signals:
+        raise Interrupted(signals[0])
 
 
 def describe_fault(error: BaseException) -> list[str]:
@@ -146,11 +155,11 @@ def _shown(filename: str) -> str:
 
 def _interrupt(number: int, _: object) -> None:
     """Stop on a signal that comes before anything is in flight."""
-    _ignore_signals()
+    ignore_signals()
     raise Interrupted(number)
 
 
-def _ignore_signals() -> None:
+def ignore_signals() -> None:
     """The run is stopping: a further signal changes nothing."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)

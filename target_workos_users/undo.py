@@ -22,7 +22,7 @@ from target_workos_users.locks import lock_output
 from target_workos_users.progress.other_summary import OtherRun
 from target_workos_users.progress.stderr import open_bar
 from target_workos_users.progress.steps import Steps
-from target_workos_users.run import SIGNALED, until_signal
+from target_workos_users.run import SIGNALED, ignore_signals, until_signal
 from target_workos_users.settings.read import read_settings
 from target_workos_users.turns import Interrupted
 
@@ -66,6 +66,7 @@ class Undo:
         self._requests = 0
         self._failed: list[str] = []
         self._uncertain = Uncertain(0, 0)
+        self._deletion: Deletion | None = None
 
     def plan(self) -> int:
         """Say what would be deleted.
@@ -99,7 +100,7 @@ class Undo:
         this_run = OtherRun(self._settings, "undo", self._say)
         reason, error, exit_code = "stopped by an error", None, 1
         try:
-            self._run(Deletion.delete)
+            self._run(Deletion.delete, self._stop)
             reason, exit_code = "complete", int(bool(self._failed))
         except Interrupted as signaled:
             self._say("Stopped. What was deleted is noted: run it again to go on.")
@@ -121,9 +122,24 @@ class Undo:
             self._say_what(deleted="deleted")
         return exit_code
 
-    def _run(self, work: Callable[[Deletion], Awaitable[None]]) -> None:
-        with closing(asyncio.new_event_loop()) as loop:
-            until_signal(loop, lambda: self._work(work))
+    def _run(
+        self,
+        work: Callable[[Deletion], Awaitable[None]],
+        stop: Callable[[int], float] | None = None,
+    ) -> None:
+        try:
+            with closing(asyncio.new_event_loop()) as loop:
+                until_signal(loop, lambda: self._work(work), stop)
+        finally:
+            ignore_signals()  # all is done, and the closed loop has let go of its handlers
+
+    def _stop(self, number: int) -> float:
+        if self._deletion is None:
+            return 0
+        name = signal.Signals(number).name
+        self._say(f"{name}: finishing the requests in flight, then stopping.")
+        self._deletion.stop()
+        return self._settings.seconds_to_stop
 
     async def _work(self, work: Callable[[Deletion], Awaitable[None]]) -> None:
         with ExitStack() as stack:
@@ -136,8 +152,8 @@ class Undo:
             steps = Steps(self._say, open_bar(logging.getLogger(__name__)))
             stack.callback(steps.end)
             async with connect(self._settings) as api:
-                deletion = Deletion(
-                    api.workos,
+                self._deletion = deletion = Deletion(
+                    api,
                     made,
                     workers=self._settings.concurrency,
                     also_active=self._also_active,

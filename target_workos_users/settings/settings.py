@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SUMMARY = "workos-users-summary.json"
-
+_MOST_SECONDS_TO_STOP = 20.0
 
 @dataclass(frozen=True, kw_only=True)
 class Settings(LoadingSettings):
@@ -162,6 +162,11 @@ class Settings(LoadingSettings):
     def writes(self) -> bool:
         """Whether the run changes anything in WorkOS."""
         return not (self.dry_run or self.diff)
+
+    @property
+    def seconds_to_stop(self) -> float:
+        """How long requests in flight may take after a signal: a container is killed after 30."""
+        return min(self.request_timeout, _MOST_SECONDS_TO_STOP)
 
     @property
     def mode(self) -> Literal["import", "retry"]:

@@ -61,7 +61,12 @@ def arguments(folder, *options):
 
 
 def undo(folder, *options, **environment):
-    return CliRunner().invoke(main, arguments(folder, *options), env=environment)
+    handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        return CliRunner().invoke(main, arguments(folder, *options), env=environment)
+    finally:
+        for each, handler in handlers.items():
+            signal.signal(each, handler)
 
 
 def rows_of(number, organizations=3):
@@ -195,6 +200,7 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
     populate(sandbox)
     before = world(sandbox)
     load(folder, rows_of(200))
+    left = len(read_contents(sandbox.path).users)
     sandbox.faults = Faults(latency_ms=20)
     for _ in range(2):
         deleted = random.randint(0, 60)
@@ -204,6 +210,7 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
         )
         until(partial(has_deleted, sandbox, deleted))
         process.send_signal(number)
+        process.send_signal(number)  # a further one changes nothing
         _, said = process.communicate(timeout=30)
         assert process.returncode in {-number, 128 + number}
         assert b"Traceback" not in said
@@ -211,8 +218,12 @@ def test_it_goes_on_after_any_stop(sandbox, folder, number):
             summary = json.loads((folder / "workos-users-summary.undo.json").read_text())
             assert summary["reason"] == f"stopped by {signal.Signals(number).name}"
             assert summary["requests"] > 0
+            left -= summary["counts"]["users"]
+            assert left == len(read_contents(sandbox.path).users)
     sandbox.faults = Faults()
-    assert undo(folder, "--yes").exit_code == 0
+    said = undo(folder, "--yes")
+    assert said.exit_code == 0
+    assert number == signal.SIGKILL or "gone already" not in said.stdout
     assert world(sandbox) == before
 
 
