@@ -105,6 +105,7 @@ class Users:
         Raises:
             RecordError: ``user_missing``.
         """
+        task.look(self._ledger)
         email = task.row.email
         person = self._ledger.person(email) if email else None
         if person is None or person.user_id is None or not person.current:

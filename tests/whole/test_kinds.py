@@ -113,6 +113,28 @@ def test_a_second_run_that_remembers_nothing_finds_everything(load, sandbox, tmp
     assert end_state(sandbox.path) == before
 
 
+@pytest.mark.parametrize("who", ["email", "user_external_id"])
+@pytest.mark.parametrize("order", list(permutations(["users", "memberships", "role_assignments"])))
+def test_a_role_assignment_leaves_an_inactive_membership_inactive(load, sandbox, who, order):
+    users = [{"email": f"{n}@example.com", "external_id": f"u{n}"} for n in range(5)]
+    names = [{who: user[who.removeprefix("user_")]} for user in users]
+    streams = {
+        "users": users,
+        "memberships": [
+            {**name, "org_external_id": "o1", "role_slugs": "viewer", "status": "inactive"}
+            for name in names
+        ],
+        "role_assignments": [{**n, "org_external_id": "o1", "role_slug": "editor"} for n in names],
+    }
+    load({name: STREAMS[name] for name in ("permissions", "roles", "organizations")})
+    done = load(
+        {name: streams[name] for name in order}, stream_kinds={"role_assignments": "memberships"}
+    )
+    assert done.errors == []
+    found = [rest for _, *rest in end_state(sandbox.path)["memberships"]]
+    assert found == [["o1", "inactive", "editor", "viewer"]] * len(users)
+
+
 def test_what_never_comes_stays_an_error_and_is_tried_by_the_next_run(load, sandbox):
     first = load({"memberships": MEMBERSHIPS, "organizations": ORGANIZATIONS})
     assert first.exit_code == 0
