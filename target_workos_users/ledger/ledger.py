@@ -13,7 +13,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from target_workos_users.ledger.memory import (
+    INACTIVE,
     MANY_VERSIONS,
+    REVIVED,
     VERSIONS,
     VERSIONS_NEAR,
     Made,
@@ -219,7 +221,7 @@ class Ledger(LedgerFile):
                 version.membership_id,
                 int(version.membership_made),
                 " ".join(version.roles) or None,
-                int(version.inactive),
+                INACTIVE * version.inactive + REVIVED * version.revived,
                 pack(version.prints) or None,
                 error,
             ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from target_workos_users.ledger.memory import Made
+from target_workos_users.ledger.memory import INACTIVE, Made
 from target_workos_users.ledger.prints import Fingerprinter
 from target_workos_users.ledger.store import open_for_reading
 
@@ -218,7 +218,7 @@ def _row(stream: str, number: int, chunk: int, done: int, error: str | None, *re
         membership_id=membership,
         membership=_membership(membership, ours),
         role_slugs=(roles or "").split(),
-        inactive=bool(inactive),
+        inactive=bool(inactive & INACTIVE),
         looked_at=at,
     )
 

@@ -20,6 +20,7 @@ class Made(IntEnum):
     YES = 2  # WorkOS answered the create with success
 
 
+INACTIVE, REVIVED = 1, 2  # bits of the column ``inactive``
 MANY_VERSIONS = 50
 _COLUMNS = (
     "SELECT digest, number, turn, done, workos_id, membership, r.made, roles, inactive, prints, "
@@ -85,6 +86,7 @@ class Version:
         membership_made: This import made the membership.
         roles: Roles that the membership has on this record's account.
         inactive: The membership was deactivated for this record.
+        revived: The membership was inactive until this record made it active.
         prints: Values that were written, or seen, for this record.
         stream: The number of its stream.
     """
@@ -98,6 +100,7 @@ class Version:
     membership_made: bool = False
     roles: tuple[str, ...] = ()
     inactive: bool = False
+    revived: bool = False
     prints: Prints = field(default_factory=dict)
     stream: int = 0
 
@@ -178,6 +181,10 @@ class Past:
         """Whether this import made a membership, whatever was reset since."""
         return any(v.membership_made and v.membership_id == membership_id for v in self.versions)
 
+    def has_revived(self, membership_id: str) -> bool:
+        """Whether this import made a membership active that had been inactive."""
+        return any(v.revived and v.membership_id == membership_id for v in self.versions)
+
     @property
     def membership(self) -> Version | None:
         """The newest version that knows the membership; None if WorkOS has to be asked."""
@@ -216,7 +223,7 @@ def version_of(row: Sequence[Any]) -> Version:
         ValueError: It makes no sense.
     """
     digest, number, turn, done, organization_id, membership_id, made, roles, *rest = row
-    inactive, prints, stream = rest
+    status, prints, stream = rest
     return Version(
         digest,
         int(number),
@@ -226,7 +233,8 @@ def version_of(row: Sequence[Any]) -> Version:
         membership_id=membership_id,
         membership_made=bool(made),
         roles=tuple((roles or "").split()),
-        inactive=bool(inactive),
+        inactive=bool(status & INACTIVE),
+        revived=bool(status & REVIVED),
         prints=unpack(prints),
         stream=int(stream),
     )

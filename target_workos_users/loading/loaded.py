@@ -44,9 +44,11 @@ class LoadedMembership:
         made: This import made it.
         roles: Those that it has on the row's account.
         inactive: The row had it deactivated.
+        revived: It was, or may have been, inactive until this import made it active.
     """
 
     id: str | None
     made: bool
     roles: tuple[str, ...] = ()
     inactive: bool = False
+    revived: bool = False

@@ -261,6 +261,7 @@ class Loader:
             membership_made=bool(membership and membership.made),
             roles=membership.roles if membership else (),
             inactive=bool(membership and membership.inactive),
+            revived=bool(membership and membership.revived),
             prints=task.prints_before | ({} if failed_user else task.prints),
         )
         self._settle(task, version, outcome, email=task.row.email)

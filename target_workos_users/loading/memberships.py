@@ -117,13 +117,18 @@ class Memberships:
         known = self._known(task, outcome)
         if known is not None and not task.moves_roles(known):
             outcome.tallies.append(Tally.MEMBERSHIPS_EXISTING)
-            made = LoadedMembership(
-                known.membership_id, known.membership_made, task.own_roles, inactive=known.inactive
+            membership = LoadedMembership(
+                known.membership_id,
+                known.membership_made,
+                task.own_roles,
+                inactive=known.inactive,
+                revived=known.revived,
             )
-            return await self._set_status(task, outcome, made)
+            return await self._set_status(task, outcome, membership)
         found = None
         attempted = task.past.has_attempted_membership(outcome.org_id)
-        if known is not None or ((look_first or attempted) and not user.fresh):
+        look_first |= attempted or task.row.status == "inactive"  # one that is active is left so
+        if known is not None or (look_first and not user.fresh):
             may_be_hinted = known is None and not attempted
             found = await self._look(user, outcome, may_be_hinted=may_be_hinted)
         stays = known is not None or task.row.status == "inactive"  # a create would revive it
@@ -177,8 +182,8 @@ class Memberships:
             _, roles = await self._writes.give(outcome, created, wanted, given_up)
         of_others = set(wanted) - set(task.own_roles)
         own = tuple(slug for slug in roles if slug not in of_others)
-        membership = LoadedMembership(created["id"], made, own)
-        return await self._set_status(task, outcome, membership, revived=was_there)
+        membership = LoadedMembership(created["id"], made, own, revived=was_there)
+        return await self._set_status(task, outcome, membership)
 
     async def _look(
         self, user: LoadedUser, outcome: Outcome, *, may_be_hinted: bool
@@ -245,19 +250,21 @@ class Memberships:
         added, roles = await self._writes.give(outcome, found, wanted, given_up)
         if added:
             outcome.tallies.append(Tally.ROLES_ASSIGNED if fresh else Tally.ROLES_ADDED)
-        inactive = found.get("status") == "inactive"
-        membership = LoadedMembership(found["id"], made, roles, inactive=inactive)
-        return await self._set_status(task, outcome, membership, revived=revived)
+        membership = LoadedMembership(
+            found["id"],
+            made,
+            roles,
+            inactive=found.get("status") == "inactive",
+            revived=revived or task.past.has_revived(found["id"]),
+        )
+        return await self._set_status(task, outcome, membership)
 
     async def _set_status(
-        self, task: Task, outcome: Outcome, membership: LoadedMembership, *, revived: bool = False
+        self, task: Task, outcome: Outcome, membership: LoadedMembership
     ) -> LoadedMembership:
-        """Deactivate a membership that the source says is inactive, if it is this import's own.
-
-        Or if it was inactive, and active only by this row's create (``revived``).
-        """
+        """Deactivate a membership that the source says is inactive, if it wasn't active before."""
         if task.row.status == "inactive" and membership.id and not membership.inactive:
-            if membership.made or revived:
+            if membership.made or membership.revived:
                 try:
                     await self._api.deactivate_membership(membership.id)
                 except ApiError as error:

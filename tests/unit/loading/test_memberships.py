@@ -326,6 +326,22 @@ async def test_a_membership_that_was_there_stays_active_whatever_the_record_says
     assert [each["status"] for each in workos.world.memberships] == ["active"]
 
 
+@LOOKING_FIRST
+async def test_a_membership_that_one_row_revives_is_inactive_again_by_another(
+    workos, looking_first
+):
+    rows = [row(organization=ACME, roles=["editor"]), row(organization=ACME, status="inactive")]
+    first = workos.run()
+    for each in rows:
+        await first.load(each)
+    await asyncio.sleep(0.002)
+    run = await another_import(workos, looking_first=looking_first)
+    for each in rows:
+        assert (await run.load(each)).remarks == []
+    (membership,) = [each for each in workos.world.memberships if "editor" in each["role_slugs"]]
+    assert membership["status"] == "inactive"
+
+
 async def test_a_deactivation_that_fails_is_tried_again_by_the_next_run(workos):
     run = workos.run()
     left = row(organization=ACME, status="inactive")
