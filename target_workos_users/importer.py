@@ -206,7 +206,11 @@ class Importer:
             for position, record in enumerate(records, start=part.start):
                 waiting = Waiting(part.stream, chunk.number, position, record)
                 prepared = self._preparation.prepare(
-                    part.stream, record, chunk=chunk.number, proven=chunk.unchanged
+                    part.stream,
+                    record,
+                    chunk=chunk.number,
+                    proven=chunk.unchanged,
+                    is_busy=self._connection.queue.has,
                 )
                 if isinstance(prepared, Outcome):
                     self._committer.settle(chunk, record, prepared)

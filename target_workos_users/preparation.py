@@ -15,7 +15,7 @@ from target_workos_users.records.kinds import OF_PEOPLE
 from target_workos_users.records.read import identity, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
@@ -75,9 +75,19 @@ class Preparation:
                 self._skipped[part.stream].add(records[0].number, records[-1].number)
 
     def prepare(
-        self, stream: str, record: Record, *, chunk: int, proven: bool = False
+        self,
+        stream: str,
+        record: Record,
+        *,
+        chunk: int,
+        proven: bool = False,
+        is_busy: Callable[[str], bool] = lambda _: False,
     ) -> AnyTask | Outcome:
-        """The task to load, or the outcome of a record that needs no request."""
+        """The task to load, or the outcome of a record that needs no request.
+
+        Args:
+            is_busy: Whether rows of a user are in flight.
+        """
         if is_deleted(record.content):
             self._remember(chunk, stream, record)
             return Outcome(Result.DELETED)
@@ -96,6 +106,7 @@ class Preparation:
             digest=record.digest,
             is_there=self._skipped[stream].__contains__,
             proven=proven,
+            is_busy=is_busy,
         )
         return task or Outcome(Result.UNCHANGED)
 

@@ -103,6 +103,10 @@ class Loader:
             StopRun: The run can't go on; also ``transport.Stopped`` and ``CancelledError`` pass
                 through. The row is unfinished then.
         """
+        if task.was_done:
+            task.look(self._ledger)
+            if task.is_done(self._ledger):
+                return Outcome(Result.UNCHANGED)
         if isinstance(task, EntityTask):
             return await self._load_entity(task)
         assert isinstance(task, Task)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING
 
 from target_workos_users.api.transport import Stopped
@@ -38,6 +38,7 @@ class LoadQueue:
         self._concurrency = concurrency
         self._ready: deque[Entry] = deque()
         self._behind: dict[str, deque[Entry]] = {}  # email in flight -> its further rows
+        self._unfinished: Counter[str] = Counter()  # rows, by email
         self._workers: set[asyncio.Task[None]] = set()
         self._stopping = False
         self._halted = asyncio.Event()
@@ -50,9 +51,22 @@ class LoadQueue:
             done: Called with the outcome once the row is finished. A row that the queue stops
                 before, or cuts off, has no outcome: it isn't called.
         """
-        self._ready.append((task, done))
+        key = task.row.key  # the task may learn the email by and by
+
+        def finished(outcome: Outcome) -> None:
+            self._unfinished[key] -= 1
+            if not self._unfinished[key]:
+                del self._unfinished[key]
+            done(outcome)
+
+        self._unfinished[key] += 1
+        self._ready.append((task, finished))
         if len(self._workers) < self._concurrency and not self._stopping:
             self._workers.add(asyncio.create_task(self._work()))
+
+    def has(self, key: str) -> bool:
+        """Whether a row of this email is queued or in flight."""
+        return key in self._unfinished
 
     async def wait(self, done: asyncio.Event) -> bool:
         """Wait for an event of the caller's (all rows of a chunk are finished, say).
@@ -120,7 +134,7 @@ class LoadQueue:
 
     async def _load_user(self, task: AnyTask, done: Callable[[Outcome], None]) -> None:
         """Load the row and those that have come to wait behind it."""
-        key = task.row.key  # the task may learn the email by and by
+        key = task.row.key
         done(await self._load(task))
         while (behind := self._behind[key]) and not self._stopping:
             task, done = behind.popleft()

@@ -33,6 +33,8 @@ class AnyTask:
         prints: Fingerprints of its fields.
         is_there: Whether the record of a number is in the source as it was.
         proven: The checkpoint proves that the record is what it was when it was looked at.
+        was_done: There was nothing to do; but a row of its user was in flight, which may have
+            changed that.
         past: What is known of its identity.
         before: The version of it that was loaded before, or that it replaces.
     """
@@ -46,6 +48,7 @@ class AnyTask:
     prints: Prints
     is_there: Callable[[int], bool] = lambda _: False
     proven: bool = False
+    was_done: bool = False
     past: Past = field(default_factory=Past)
     before: Version | None = None
 
@@ -53,6 +56,17 @@ class AnyTask:
         """Learn what is known by now: rows of its identity that came with it may be finished."""
         self.past = ledger.past(self.identity, self.digest, self.number, stream=self.stream)
         self.before = self.past.before(self.digest, self.number, self.prints, self.is_there)
+
+    def is_done(self, ledger: Ledger) -> bool:
+        """Whether there is nothing to do, as far as is known; the ledger then knows its place.
+
+        Raises:
+            OutputError: The ledger can't be written.
+        """
+        done = self.past.is_done(self.digest)
+        if done:
+            ledger.move(self.identity, self.digest, chunk=self.chunk, number=self.number)
+        return done
 
     @property
     def is_forgotten(self) -> bool:
@@ -129,8 +143,9 @@ class Task(AnyTask):
         return list(dict.fromkeys([*kept, *self.row.role_slugs]))
 
     def moves_roles(self, known: Version) -> bool:
-        """Whether the row asks for roles that the known membership lacks, or gives some up."""
-        given = {slug for version in self.past.versions for slug in version.roles}
+        """Whether the row asks for more roles than a membership is known to have, or gives some up."""
+        current = filter(self.past.is_current, self.past.versions)
+        given = {slug for version in current for slug in version.roles}
         return not given.issuperset(self.row.role_slugs) or bool(
             known.membership_made and self.given_up
         )
@@ -158,8 +173,12 @@ def make_task(
     digest: bytes,
     is_there: Callable[[int], bool] = lambda _: False,
     proven: bool = False,
+    is_busy: Callable[[str], bool] = lambda _: False,
 ) -> AnyTask | None:
     """The task of a row; None if the ledger knows that there is nothing to do.
+
+    Args:
+        is_busy: Whether rows of a user are in flight.
 
     Raises:
         OutputError: The ledger can't be written.
@@ -180,7 +199,8 @@ def make_task(
         known = True
     if known:
         task.look(ledger)
-        if task.past.is_done(digest):
-            ledger.move(identity, digest, chunk=chunk, number=number)
+        if is_busy(row.key):
+            task.was_done = task.past.is_done(digest)
+        elif task.is_done(ledger):
             return None
     return task

@@ -20,7 +20,7 @@ from tests.support.whole_target import (
     schema,
     write_messages,
 )
-from workos_sandbox import read_contents
+from workos_sandbox import Faults, read_contents
 
 BCRYPT = "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"
 TAP = str(Path(sys.executable).with_name("tap-csv"))
@@ -70,6 +70,27 @@ def test_a_second_run_over_the_same_rows_sends_no_request(load, sandbox):
     assert not sandbox.requests
     assert second.exit_code == 0
     assert len(read_contents(sandbox.path).memberships) == 35
+
+
+def test_a_row_put_in_before_another_of_its_membership_takes_no_role_away(load, sandbox):
+    old = row("ann@example.com", "Acme", role_slugs="admin")
+    new = row("ann@example.com", "Acme", role_slugs="member", first_name="Ann")
+    first = load([old, row("bob@example.com")], batch_size_rows=1)
+    sandbox.faults = Faults(latency_ms=50)  # the new row is in flight when the old one is read
+    load([new, old], batch_size_rows=1, state=first.states[-1])
+    (membership,) = read_contents(sandbox.path).memberships
+    assert set(membership["role_slugs"]) == {"admin", "member"}
+
+
+def test_roles_that_are_gone_are_given_again_when_the_state_is_set_back(load, sandbox):
+    rows = [row("ann@example.com", "Acme", role_slugs=slug) for slug in ("member", "admin")]
+    first = load([row("bob@example.com"), *rows], batch_size_rows=1)
+    (membership,) = read_contents(sandbox.path).memberships
+    path = f"/user_management/organization_memberships/{membership['id']}"
+    call(sandbox, "PUT", path, {"role_slug": "member"})
+    load([row("bob@example.com"), *rows], batch_size_rows=1, state=first.states[0])
+    (membership,) = read_contents(sandbox.path).memberships
+    assert set(membership["role_slugs"]) == {"admin", "member"}
 
 
 def test_a_row_added_in_a_later_run_adds_its_membership_to_the_user_of_the_first(load, sandbox):
