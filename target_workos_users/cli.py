@@ -132,7 +132,7 @@ def show(where: tuple[str, ...], *, as_json: bool) -> None:
         path = _ledger(Path(*ledger) if ledger else None)
         fate = read_fate(path, email)
         email = email.strip().lower()
-        failed = errors_of(email, path.with_name(path.name.removesuffix(".ledger")))
+        failed = errors_of(email, path.with_name(path.name.removesuffix(".ledger")), fate)
         if not fate and not failed:
             raise SettingsError(f"{path} knows nothing of {email}.")
         fate = fate or Fate(email, None, None, None, [])

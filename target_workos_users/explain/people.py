@@ -14,17 +14,27 @@ if TYPE_CHECKING:
     from target_workos_users.errors import ErrorLine
     from target_workos_users.ledger.lookup import Fate, Row
 
+_LOADED = "loaded"
 
-def errors_of(email: str, errors: Path) -> list[ErrorLine]:
+
+def errors_of(email: str, errors: Path, fate: Fate | None) -> list[ErrorLine]:
     """The lines of an errors file about a person; none if there is no such file.
+
+    Args:
+        email: Canonical.
+        errors: The errors file.
+        fate: What the ledger knows: a record may have been loaded since, by ``only_errors_from``.
 
     Raises:
         SettingsError: It can't be read, or isn't an errors file.
     """
     if not errors.is_file():
         return []
+    outcomes = {_place(row): row.outcome for row in fate.rows} if fate else {}
     lines = read_errors(errors)
-    return [line for line in lines if _email(line) == email]
+    return [
+        line for line in lines if _email(line) == email and outcomes.get(_place(line)) != _LOADED
+    ]
 
 
 def _email(line: ErrorLine) -> str:
@@ -54,7 +64,7 @@ def _place(of: Row | ErrorLine) -> tuple[str, int]:
 
 
 def _facts(row: Row) -> Iterator[str]:
-    yield row.outcome if row.outcome == "loaded" else f"failed: {row.outcome}"
+    yield row.outcome if row.outcome == _LOADED else f"failed: {row.outcome}"
     if row.org_external_id or row.organization_id:
         ids = filter(None, (row.org_external_id, row.organization_id))
         yield f"organization: {', '.join(ids)}"

@@ -4,7 +4,9 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner
 
+from target_workos_users.cli import main
 from target_workos_users.errors import ErrorsFile, error_line
 from target_workos_users.exceptions import ErrorType, RecordError, SettingsError
 from target_workos_users.retry import Listed, read_listed, retry_settings
@@ -83,6 +85,19 @@ def test_only_what_failed_is_loaded_and_what_fails_again_is_in_a_new_file(world)
     }
     (summary,) = folder.glob("summary-retry-*.json")
     assert json.loads(summary.read_text())["mode"] == "retry"
+
+
+def test_show_tells_no_error_of_a_record_that_was_loaded_since(world):
+    sandbox, run, _ = world
+
+    def show():
+        return CliRunner().invoke(main, ["show", "errors.jsonl.ledger", "u7@example.com"]).output
+
+    assert "org_resolution: " in show()
+    call(sandbox, "POST", "/organizations", {"name": "Nowhere", "external_id": "nowhere"})
+    run(only_errors_from="errors.jsonl")
+    assert "    loaded\n" in show()
+    assert "org_resolution" not in show()
 
 
 def test_retryable_only_takes_those_that_are_marked_so(world):
