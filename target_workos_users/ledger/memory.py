@@ -185,6 +185,10 @@ class Past:
         """Whether this import made a membership active that had been inactive."""
         return any(v.revived and v.membership_id == membership_id for v in self.versions)
 
+    def has_deactivated(self, membership_id: str) -> bool:
+        """Whether a record has or had a membership inactive, whatever was reset since."""
+        return any(v.inactive and v.membership_id == membership_id for v in self.versions)
+
     @property
     def membership(self) -> Version | None:
         """The newest version that knows the membership; None if WorkOS has to be asked."""

@@ -131,8 +131,11 @@ class Memberships:
         if known is not None or (look_first and not user.fresh):
             may_be_hinted = known is None and not attempted
             found = await self._look(user, outcome, may_be_hinted=may_be_hinted)
-        stays = known is not None or task.row.status == "inactive"  # a create would revive it
-        if found is not None and (stays or found.get("status") != "inactive"):
+        if found is not None and (
+            known is not None
+            or found.get("status") != "inactive"
+            or task.leaves_inactive(found["id"])  # a create would revive it
+        ):
             return await self._complete(task, outcome, found, revived=attempted)
         before = task.past.membership
         revives = found is not None or (before is not None and before.inactive and not user.fresh)

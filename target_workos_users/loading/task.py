@@ -114,6 +114,11 @@ class Task(AnyTask):
             error="unfinished",
         )
 
+    def leaves_inactive(self, membership_id: str) -> bool:
+        """Whether an inactive membership is to stay so: a record says it, and this one agrees."""
+        status = self.row.status
+        return status == "inactive" or (status is None and self.past.has_deactivated(membership_id))
+
     @property
     def own_roles(self) -> tuple[str, ...]:
         """Roles on the row's account: a blank takes none away."""

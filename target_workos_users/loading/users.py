@@ -109,6 +109,7 @@ class Users:
         email = task.row.email
         person = self._ledger.person(email) if email else None
         if person is None or person.user_id is None or not person.current:
+            task.was_reset = person is not None and person.user_id is not None
             found = await self._requests.named(task.row)
             email = str(found.get("email") or email or found["id"]).lower()
             task.row = replace(task.row, email=email)

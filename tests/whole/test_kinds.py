@@ -135,6 +135,23 @@ def test_a_role_assignment_leaves_an_inactive_membership_inactive(load, sandbox,
     assert found == [["o1", "inactive", "editor", "viewer"]] * len(users)
 
 
+def test_a_membership_stays_inactive_wherever_the_state_is_set_back_to(load, sandbox):
+    name = {"email": "user1@example.com", "org_external_id": "o1"}
+    streams = {
+        "role_assignments": [{**name, "role_slug": "editor"}],
+        **in_order(["permissions", "roles", "organizations"]),
+        "users": [{"email": name["email"]}],
+        "memberships": [{**name, "role_slugs": "viewer", "status": "inactive"}],
+    }
+    config = {"stream_kinds": {"role_assignments": "memberships"}, "batch_size_rows": 1}
+    first = load(streams, **config)
+    before = end_state(sandbox.path)
+    assert [each[2:] for each in before["memberships"]] == [("inactive", "editor", "viewer")]
+    for state in first.states:
+        assert load(streams, state, **config).errors == []
+        assert end_state(sandbox.path) == before
+
+
 def test_what_never_comes_stays_an_error_and_is_tried_by_the_next_run(load, sandbox):
     first = load({"memberships": MEMBERSHIPS, "organizations": ORGANIZATIONS})
     assert first.exit_code == 0
