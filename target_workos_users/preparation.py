@@ -85,8 +85,7 @@ class Preparation:
     ) -> AnyTask | Outcome:
         """The task to load, or the outcome of a record that needs no request.
 
-        Args:
-            is_busy: Whether rows of a user are in flight.
+        While rows of its user are in flight (``is_busy``), whether it needs one can't be known.
         """
         if is_deleted(record.content):
             self._remember(chunk, stream, record)

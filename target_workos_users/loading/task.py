@@ -148,7 +148,7 @@ class Task(AnyTask):
         return list(dict.fromkeys([*kept, *self.row.role_slugs]))
 
     def moves_roles(self, known: Version) -> bool:
-        """Whether the row asks for more roles than a membership is known to have, or gives some up."""
+        """Whether the row asks for roles that a membership isn't known to have, or gives some up."""
         current = filter(self.past.is_current, self.past.versions)
         given = {slug for version in current for slug in version.roles}
         return not given.issuperset(self.row.role_slugs) or bool(
@@ -182,8 +182,7 @@ def make_task(
 ) -> AnyTask | None:
     """The task of a row; None if the ledger knows that there is nothing to do.
 
-    Args:
-        is_busy: Whether rows of a user are in flight.
+    While rows of its user are in flight (``is_busy``), it can't know.
 
     Raises:
         OutputError: The ledger can't be written.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _SUMMARY = "workos-users-summary.json"
 _MOST_SECONDS_TO_STOP = 20.0
 
+
 @dataclass(frozen=True, kw_only=True)
 class Settings(LoadingSettings):
     """The settings of one run: checked, environment fallbacks applied."""
