@@ -148,7 +148,7 @@ class Task(AnyTask):
         return list(dict.fromkeys([*kept, *self.row.role_slugs]))
 
     def moves_roles(self, known: Version) -> bool:
-        """Whether the row asks for roles that a membership isn't known to have, or gives some up."""
+        """Whether the row asks for roles that the membership may lack, or gives some up."""
         current = filter(self.past.is_current, self.past.versions)
         given = {slug for version in current for slug in version.roles}
         return not given.issuperset(self.row.role_slugs) or bool(
