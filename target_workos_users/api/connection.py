@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import ssl
 
 _READ = 1 << 15  # bytes at a time
+_HUNG_UP = "the server hung up"
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -38,6 +39,8 @@ class Connection(asyncio.BufferedProtocol):
         Raises:
             NoResponse: The connection was lost, or something came that is no response.
         """
+        if self._transport.is_closing():  # right after TLS was agreed on, say
+            raise NoResponse(f"connection lost ({_HUNG_UP})", ambiguous=False)
         self._parser = parser = ResponseParser(tunnel=tunnel)
         self._done = self._loop.create_future()
         try:
@@ -52,9 +55,23 @@ class Connection(asyncio.BufferedProtocol):
         return parser
 
     async def start_tls(self, context: ssl.SSLContext, host: str) -> None:
-        """Speak TLS from now on, with what is behind a tunnel."""
-        transport = await self._loop.start_tls(self._transport, self, context, server_hostname=host)
-        self._transport = cast("asyncio.Transport", transport)
+        """Speak TLS from now on, with what is behind a tunnel.
+
+        Raises:
+            OSError: It doesn't.
+            ValueError: The host's name is none.
+        """
+        transport = None
+        try:
+            transport = await self._loop.start_tls(
+                self._transport, self, context, server_hostname=host
+            )
+        except TypeError as error:  # Python 3.12's own, when it closes TLS within TLS
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+        if transport is None:  # despite its type: closed meanwhile
+            raise ConnectionResetError(_HUNG_UP)
+        self._transport = transport
 
     @property
     def is_open(self) -> bool:
@@ -96,5 +113,5 @@ class Connection(asyncio.BufferedProtocol):
         if exc is None and self._parser.feed_eof():
             self._done.set_result(None)
         else:
-            why = exc or "the server hung up"
+            why = str(exc or "") or _HUNG_UP
             self._done.set_exception(NoResponse(f"connection lost ({why})", ambiguous=True))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _KEPT = 15.0  # seconds; servers and what is before them keep an idle one for a minute, mostly
 _SECOND_ADDRESS_AFTER = 0.25  # seconds (RFC 8305)
 _SUCCESS = range(200, 300)
+_NO_CONNECTION = (OSError, ValueError)  # a UnicodeError, of a name that no host can have
 
 
 class Origin(NamedTuple):
@@ -62,10 +63,8 @@ class Connections:
                 return await self._open(origin)
         except TimeoutError:
             text = f"no connection within {seconds:g} s"
-        except ssl.SSLCertVerificationError as error:
-            text = f"can't connect to {origin.host} ({error.verify_message})"
-        except OSError as error:
-            text = f"can't connect to {origin.host} ({error})"
+        except _NO_CONNECTION as error:
+            text = f"can't connect to {origin.host} ({_why(error)})"
         raise NoResponse(text, ambiguous=False)
 
     def put_back(self, origin: Origin, connection: Connection) -> None:
@@ -91,12 +90,12 @@ class Connections:
 
         Raises:
             NoResponse: The proxy doesn't open it.
-            OSError: The origin doesn't.
+            OSError, ValueError: The origin doesn't.
         """
         try:
             connection = await self._connect(proxy.host, proxy.port, tls=proxy.tls)
-        except OSError as error:
-            text = f"can't connect to the proxy that {origin.scheme}_proxy names ({error})"
+        except _NO_CONNECTION as error:
+            text = f"can't connect to the proxy that {origin.scheme}_proxy names ({_why(error)})"
             raise NoResponse(text, ambiguous=False) from None
         try:
             await _ask_for_tunnel(connection, proxy, origin)
@@ -122,6 +121,12 @@ class Connections:
         context = ssl.create_default_context()
         context.set_alpn_protocols(["http/1.1"])
         return context
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return error.verify_message
+    return str(error) or type(error).__name__  # asyncio raises some without a text
 
 
 async def _ask_for_tunnel(connection: Connection, proxy: Proxy, origin: Origin) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import socket
 import ssl
-from contextlib import asynccontextmanager
+import time
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trustme
@@ -41,9 +44,12 @@ def trusted(authority, tmp_path, monkeypatch):
 async def client():
     connections = Connections()
 
-    async def get(url, *, seconds=30.0):
+    async def get(url, *, content=None, seconds=30.0):
         headers = {"Authorization": "Bearer sk_test"}
-        return await send(connections, "GET", url, headers=headers, content=None, seconds=seconds)
+        method = "GET" if content is None else "POST"
+        return await send(
+            connections, method, url, headers=headers, content=content, seconds=seconds
+        )
 
     yield get
     await connections.close()
@@ -103,14 +109,37 @@ async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
     assert len(server.requests) == 2
 
 
-async def test_what_is_behind_a_proxy_must_have_a_good_certificate_too(trusted, monkeypatch):
-    with ConnectProxy() as proxy:
+@pytest.mark.parametrize("proxy_tls", [False, True])
+async def test_what_is_behind_a_proxy_must_have_a_good_certificate_too(
+    trusted, monkeypatch, proxy_tls
+):
+    with ConnectProxy(tls=trusted("127.0.0.1") if proxy_tls else None) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with ScriptedServer(tls=trusted("other.test")) as server, client() as get:
-            with pytest.raises(NoResponse, match=r"can't connect to 127\.0\.0\.1 \(") as caught:
+            with pytest.raises(NoResponse, match=r"can't connect to 127.0.0.1 \(IP add") as caught:
                 await get(server.url)
     assert not caught.value.ambiguous
     assert not server.requests
+
+
+@pytest.mark.parametrize("proxy_tls", [False, True])
+@pytest.mark.parametrize("abruptly", [False, True])
+async def test_a_proxy_that_hangs_up_on_the_tunnel_is_sent_nothing(
+    trusted, monkeypatch, proxy_tls, abruptly
+):
+    async def serve(reader, writer):
+        with suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 X\r\n\r\n")
+            writer.transport.abort() if abruptly else writer.close()
+
+    tls = trusted("127.0.0.1") if proxy_tls else None
+    async with await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls) as proxy, client() as get:
+        port = proxy.sockets[0].getsockname()[1]
+        monkeypatch.setenv("https_proxy", f"{'https' if tls else 'http'}://127.0.0.1:{port}")
+        with pytest.raises(NoResponse, match=r"can't connect to workos.test \(\S.+\)") as caught:
+            await get("https://workos.test/", content=b"{}")
+    assert not caught.value.ambiguous
 
 
 @pytest.mark.parametrize(

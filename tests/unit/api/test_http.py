@@ -118,6 +118,7 @@ async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(m
         ("http://", "https_proxy in the environment is no URL of an HTTP"),
         ("http://[word", "https_proxy in the environment is no URL of an HTTP"),
         ("http://user:word@127.0.0.1:1", "can't connect to the proxy that https_proxy names"),
+        ("http://user:word@a..b", "can't connect to the proxy that https_proxy names"),
     ],
 )
 async def test_a_proxy_that_cannot_be_used_is_told_of_by_its_variable(monkeypatch, proxy, text):
