@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
 _LOWEST_FINAL = 200  # status; the SDK would take a lower one, 101 say, for a success
 _HEADERS = ("Accept: */*", "Accept-Encoding: identity")  # bodies are half a kilobyte
+_WITHOUT_BODY = {"GET", "DELETE"}  # of another, some servers want the length even if it is none
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -88,8 +89,8 @@ def _request(method: str, target: str, headers: dict[str, str], content: bytes |
     """
     lines = [f"{method} {target} HTTP/1.1", *_HEADERS]
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if content is not None:
-        lines.append(f"Content-Length: {len(content)}")
+    if content is not None or method not in _WITHOUT_BODY:
+        lines.append(f"Content-Length: {len(content or b'')}")
     head = "\r\n".join(lines)
     if len(head.splitlines()) != len(lines):
         raise ValueError("a line end in a header")

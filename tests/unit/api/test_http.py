@@ -98,6 +98,22 @@ async def test_a_body_of_1_mib_is_read_and_a_larger_one_may_have_taken_effect():
     assert caught.value.ambiguous
 
 
+@pytest.mark.parametrize("host", ["workos.invalid", "a..b", f"{'x' * 70}.test"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_name_that_no_host_has_is_sent_nothing(host, scheme):
+    with pytest.raises(NoResponse, match=rf"can't connect to {host} \(") as caught:
+        await get(f"{scheme}://{host}/", method="POST")
+    assert not caught.value.ambiguous
+
+
+async def test_a_request_that_could_have_a_body_says_that_it_has_none():
+    async with ScriptedServer() as server:
+        for method in ("GET", "PUT", "POST", "DELETE"):
+            await get(server.url, method=method)
+    lengths = [request.headers.get("content-length") for request in server.received]
+    assert lengths == [None, "0", "0", None]
+
+
 @pytest.mark.parametrize("prefix", ["http://", "http://user:word@", ""])
 async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(monkeypatch, prefix):
     async with ScriptedServer(default=reply(502)) as proxy:
