@@ -53,12 +53,14 @@ async def send(
     base, target = _split(url)
     origin, host = _origin(base)
     request = _request(method, target, {"Host": host, **headers}, content)
+    sent = False
     try:
         async with asyncio.timeout(seconds):
             connection = await connections.take(origin, seconds=min(seconds / 2, _CONNECT_TIMEOUT))
+            sent = True
             answered = await connection.exchange(request)
     except TimeoutError:
-        raise NoResponse(f"no answer within {seconds:g} s", ambiguous=True) from None
+        raise NoResponse(f"no answer within {seconds:g} s", ambiguous=sent) from None
     try:
         response = _response(method, answered)
     except NoResponse:
