@@ -40,7 +40,7 @@ class ResponseParser:
         self._has_more = False
         self._keeps_alive = False
         self._received = 0
-        self._body = b""
+        self._body = bytearray()
 
     def feed(self, data: memoryview | bytes) -> bool:
         """Take what has come; returns whether the response is complete.
@@ -83,7 +83,7 @@ class ResponseParser:
         Raises:
             TooLarge: It is, or unpacks to, more than 1 MiB.
         """
-        body = self._body
+        body = bytes(self._body)
         if "content-encoding" in self.headers:
             unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)  # gzip or deflate
             try:
