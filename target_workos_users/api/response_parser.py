@@ -113,7 +113,7 @@ class ResponseParser:
         if not self.is_complete:
             self.status = self._parser.get_status_code()
             self._has_head = True
-            self.is_complete = self._tunnel
+            self.is_complete = self._tunnel and self.status >= _LOWEST_FINAL
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""

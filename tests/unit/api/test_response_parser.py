@@ -90,7 +90,7 @@ def test_some_responses_have_no_body(status):
 
 def test_a_tunnel_begins_after_the_headers():
     parser = ResponseParser(tunnel=True)
-    assert not parser.feed(b"HTTP/1.1 200 OK\r\n")
+    assert not parser.feed(b"HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n")
     assert parser.feed(b"Via: x\r\n\r\n")
     assert parser.status == 200
 
