@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
+
+from aiohappyeyeballs import start_connection
 
 from target_workos_users.api.connection import Connection
 from target_workos_users.api.proxy import proxy_for
@@ -106,12 +109,13 @@ class Connections:
         return connection
 
     async def _connect(self, host: str, port: int, *, tls: bool) -> Connection:
-        _, connection = await asyncio.get_running_loop().create_connection(
-            Connection,
-            host,
-            port,
-            ssl=self._tls if tls else None,
-            happy_eyeballs_delay=_SECOND_ADDRESS_AFTER,
+        loop = asyncio.get_running_loop()
+        context, name = (self._tls, host) if tls else (None, None)
+        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        # asyncio's own (Python 3.13) leaves sockets open when it is cancelled.
+        opened = await start_connection(addresses, happy_eyeballs_delay=_SECOND_ADDRESS_AFTER)
+        _, connection = await loop.create_connection(
+            Connection, sock=opened, ssl=context, server_hostname=name
         )
         return connection
 
