@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, cast
 
 from target_workos_users.api.response import NoResponse
@@ -21,6 +22,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self) -> None:
         self._idle_since = 0.0
         self._transport: asyncio.Transport
+        self._unread = select.poll()
         self._loop = asyncio.get_running_loop()
         self._buffer = memoryview(bytearray(_READ))
         self._parser: ResponseParser | None = None
@@ -74,9 +76,14 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport
 
     @property
-    def is_open(self) -> bool:
-        """Whether a request may be sent."""
-        return not self._transport.is_closing()
+    def is_ready(self) -> bool:
+        """Whether another request may be sent: all was sent and answered, and nothing came since.
+
+        What has come may not have been read yet: the event loop was busy.
+        """
+        transport = self._transport
+        closing = transport.is_closing() or transport.get_write_buffer_size()
+        return not (closing or self._unread.poll(0))
 
     @property
     def idle_for(self) -> float:
@@ -90,6 +97,7 @@ class Connection(asyncio.BufferedProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
         self._transport = cast("asyncio.Transport", transport)
+        self._unread.register(transport.get_extra_info("socket"), select.POLLIN)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - asyncio's protocol
         """Where to put what comes."""

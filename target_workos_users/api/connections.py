@@ -59,7 +59,7 @@ class Connections:
             connection = idle.pop()
             if connection.idle_for > _KEPT:
                 connection.abort()
-            if connection.is_open:
+            if connection.is_ready:
                 return connection
         try:
             async with asyncio.timeout(seconds):

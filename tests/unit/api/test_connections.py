@@ -165,3 +165,97 @@ async def test_a_connection_that_was_closed_meanwhile_costs_no_request():
         await asyncio.sleep(0.05)
         await get(server.url)
     assert (len(server.requests), server.connections) == (2, 2)
+
+
+class Peer:
+    """A server whose every byte the test sends by itself."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(5.0)
+        self._open = []
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for opened in (self._listener, *self._open):
+            opened.close()
+
+    async def accept(self):
+        """The next connection, on which a request has begun to come."""
+        opened, _ = await asyncio.to_thread(self._listener.accept)
+        self._open.append(opened)
+        await asyncio.to_thread(opened.recv, 10)
+        return opened
+
+
+@pytest.mark.parametrize("what", ["response", "end"])
+async def test_what_came_unasked_costs_no_request_and_answers_none(what):
+    with Peer() as peer:
+        async with client() as get:
+            first = asyncio.create_task(get(peer.url))
+            opened = await peer.accept()
+            opened.sendall(OK)
+            await first
+            if what == "response":  # which the event loop has no time to read
+                opened.sendall(reply(200, {"id": "user_2"}))
+            else:
+                opened.close()
+            second = asyncio.create_task(get(peer.url))
+            (await peer.accept()).sendall(reply(200, {"id": "user_3"}))
+            assert (await second).object == {"id": "user_3"}
+
+
+async def test_a_request_does_not_wait_behind_one_that_was_answered_too_early():
+    with Peer() as peer:
+        async with client() as get:
+            first = asyncio.create_task(get(peer.url, content=bytes(20_000_000)))
+            (await peer.accept()).sendall(reply(413, {}))
+            assert (await first).status_code == 413
+            second = asyncio.create_task(get(peer.url, seconds=5.0))
+            (await peer.accept()).sendall(OK)
+            assert (await second).object == {"id": "user_1"}
+
+
+@pytest.mark.usefixtures("trusted")
+async def test_what_a_busy_event_loop_had_no_time_to_send_was_not_sent():
+    with Peer() as peer:
+        async with client() as get:
+            asyncio.get_running_loop().call_later(0.02, time.sleep, 0.4)
+            with pytest.raises(NoResponse, match="no answer within") as caught:
+                await get(peer.url.replace("http:", "https:"), seconds=0.3)
+    assert not caught.value.ambiguous
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket_open():
+    async with ScriptedServer() as server:
+        for turns in range(30):
+            async with client() as get:
+                sending = [asyncio.create_task(get(server.url)) for _ in range(20)]
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                for task in sending:
+                    task.cancel()
+                await asyncio.gather(*sending, return_exceptions=True)
+        await asyncio.sleep(0.05)
+        gc.collect()
+
+
+async def test_the_second_address_is_tried_while_the_first_says_nothing(monkeypatch):
+    async def addresses(_, port, **__):
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ips]
+
+    ips = ["127.0.0.2", "127.0.0.1"]
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
+    async with ScriptedServer() as server, client() as get:
+        with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
+            silent.bind(("127.0.0.2", server.port))
+            silent.listen(0)
+            for waiting in (first, second):  # it takes no more than these
+                waiting.setblocking(False)
+                waiting.connect_ex(silent.getsockname())
+            response = await get(f"http://workos.test:{server.port}", seconds=5.0)
+    assert response.object == {"id": "user_1"}
