@@ -229,6 +229,34 @@ async def test_what_a_busy_event_loop_had_no_time_to_send_was_not_sent():
     assert not caught.value.ambiguous
 
 
+def end_tls_as_it_begins(listener, context):
+    """Answer a client's last part of the handshake with the server's and the end, at once."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = context.wrap_bio(incoming, outgoing, server_side=True)
+    opened, _ = listener.accept()
+    with opened:
+        for _ in range(2):
+            incoming.write(opened.recv(65536))
+            with suppress(ssl.SSLWantReadError):
+                session.do_handshake()
+                session.unwrap()
+            opened.sendall(outgoing.read())
+        opened.recv(65536)
+
+
+async def test_a_server_that_ends_tls_as_it_begins_was_sent_nothing(trusted):
+    context = trusted("127.0.0.1")
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # in which the server has the last word
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(5.0)
+        serving = asyncio.create_task(asyncio.to_thread(end_tls_as_it_begins, listener, context))
+        async with client() as get:
+            with pytest.raises(NoResponse, match="connection lost") as caught:
+                await get(f"https://127.0.0.1:{listener.getsockname()[1]}", content=b"{}")
+        await serving
+    assert not caught.value.ambiguous
+
+
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket_open():
     async with ScriptedServer() as server:
@@ -245,17 +273,18 @@ async def test_a_request_that_is_cancelled_while_it_connects_leaves_no_socket_op
 
 
 async def test_the_second_address_is_tried_while_the_first_says_nothing(monkeypatch):
-    async def addresses(_, port, **__):
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ips]
-
-    ips = ["127.0.0.2", "127.0.0.1"]
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
     async with ScriptedServer() as server, client() as get:
         with socket.socket() as silent, socket.socket() as first, socket.socket() as second:
-            silent.bind(("127.0.0.2", server.port))
+            silent.bind(("127.0.0.1", 0))
             silent.listen(0)
             for waiting in (first, second):  # it takes no more than these
                 waiting.setblocking(False)
                 waiting.connect_ex(silent.getsockname())
-            response = await get(f"http://workos.test:{server.port}", seconds=5.0)
+
+            async def addresses(*_, **__):
+                found = [silent.getsockname(), ("127.0.0.1", server.port)]
+                return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", at) for at in found]
+
+            monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", addresses)
+            response = await get("http://workos.test", seconds=5.0)
     assert response.object == {"id": "user_1"}
