@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from target_workos_users.api.connections import Origin
-from target_workos_users.api.response import NoResponse, Response
+from target_workos_users.api.proxy import PORTS
+from target_workos_users.api.response import LOWEST_FINAL, NoResponse, Response
 
 if TYPE_CHECKING:
     from target_workos_users.api.connections import Connections
     from target_workos_users.api.response_parser import ResponseParser
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
-_LOWEST_FINAL = 200  # status; the SDK would take a lower one, 101 say, for a success
 _HEADERS = ("Accept: */*", "Accept-Encoding: identity")  # bodies are half a kilobyte
 _WITHOUT_BODY = {"GET", "DELETE"}  # of another, some servers want the length even if it is none
-_PORTS = {"http": 80, "https": 443}
 
 
 async def send(
@@ -78,7 +77,8 @@ def _response(method: str, answered: ResponseParser) -> Response:
     response = Response(status, answered.headers, body)
     # A DELETE is answered with nothing, or, of an organization, with "Accepted" in plain text.
     empty = method == "DELETE" and (not body or status == HTTPStatus.ACCEPTED)
-    if status < _LOWEST_FINAL or (response.is_success and response.object is None and not empty):
+    # The SDK would take a lower status than 200, 101 say, for a success.
+    if status < LOWEST_FINAL or (response.is_success and response.object is None and not empty):
         raise NoResponse(f"HTTP {status} without WorkOS's JSON", ambiguous=True)
     return response
 
@@ -110,4 +110,4 @@ def _origin(base: str) -> tuple[Origin, str]:
     """Where a URL's requests go, and what ``Host`` says."""
     url = urlsplit(base)
     host = url.hostname or ""
-    return Origin(url.scheme, host, url.port or _PORTS[url.scheme]), url.netloc
+    return Origin(url.scheme, host, url.port or PORTS[url.scheme]), url.netloc

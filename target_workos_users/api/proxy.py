@@ -10,7 +10,8 @@ from urllib.parse import unquote, urlsplit
 
 from target_workos_users.api.response import NoResponse
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
+"""By scheme, where a URL names none."""
 
 
 class Proxy(NamedTuple):
@@ -48,11 +49,11 @@ def proxy_for(scheme: str, host: str) -> Proxy | None:
         return None
     with suppress(ValueError):
         url = urlsplit(named if "://" in named else f"http://{named}")
-        if url.scheme in _PORTS and url.hostname:
-            port = url.port or _PORTS[url.scheme]
+        if url.scheme in PORTS and url.hostname:
+            port = url.port or PORTS[url.scheme]
             return Proxy(url.scheme == "https", url.hostname, port, _basic(url.netloc))
     # Its text may hold a password.
-    message = f"{scheme}_proxy in the environment is no URL of an HTTP proxy (http://host:port)"
+    message = f"{scheme}_proxy in the environment isn't the URL of an HTTP proxy (http://host:port)"
     raise NoResponse(message, ambiguous=False)
 
 

@@ -12,6 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+LOWEST_FINAL = 200  # status; a lower one is followed by another response
 _SUCCESS = range(200, 300)  # plain numbers: an enum's members cost a microsecond a request
 _REDIRECTIONS = range(300, 400)
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500

@@ -10,12 +10,12 @@ import zlib
 
 import httptools
 
-from target_workos_users.api.response import NoResponse, TooLarge
+from target_workos_users.api.response import LOWEST_FINAL, NoResponse, TooLarge
 
 _LONGEST_HEAD = 1 << 16  # bytes
 _LONGEST_BODY = 1 << 20
 _LONGEST = 1 << 21  # with what chunked encoding adds
-_SWITCHING_PROTOCOLS, _LOWEST_FINAL = 101, 200
+_SWITCHING_PROTOCOLS = 101
 
 
 class ResponseParser:
@@ -113,7 +113,7 @@ class ResponseParser:
         if not self.is_complete:
             self.status = self._parser.get_status_code()
             self._has_head = True
-            self.is_complete = self._tunnel and self.status >= _LOWEST_FINAL
+            self.is_complete = self._tunnel and self.status >= LOWEST_FINAL
 
     def on_body(self, body: bytes) -> None:
         """A part of the body."""
@@ -122,7 +122,7 @@ class ResponseParser:
 
     def on_message_complete(self) -> None:
         """The end; of an interim response (1xx), which another follows, if it is one."""
-        if _SWITCHING_PROTOCOLS != self.status < _LOWEST_FINAL:
+        if _SWITCHING_PROTOCOLS != self.status < LOWEST_FINAL:
             self.headers.clear()
             self._has_head = False
         elif not self.is_complete:

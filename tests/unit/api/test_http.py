@@ -130,9 +130,12 @@ async def test_a_proxy_named_by_the_environment_is_used_and_never_sees_the_key(m
 @pytest.mark.parametrize(
     ("proxy", "text"),
     [
-        ("socks5://user:word@127.0.0.1:1", "https_proxy in the environment is no URL of an HTTP"),
-        ("http://", "https_proxy in the environment is no URL of an HTTP"),
-        ("http://[word", "https_proxy in the environment is no URL of an HTTP"),
+        (
+            "socks5://user:word@127.0.0.1:1",
+            "https_proxy in the environment isn't the URL of an HTTP",
+        ),
+        ("http://", "https_proxy in the environment isn't the URL of an HTTP"),
+        ("http://[word", "https_proxy in the environment isn't the URL of an HTTP"),
         ("http://user:word@127.0.0.1:1", "can't connect to the proxy that https_proxy names"),
         ("http://user:word@a..b", "can't connect to the proxy that https_proxy names"),
     ],
