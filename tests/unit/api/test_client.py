@@ -147,11 +147,13 @@ async def test_all_attempts_of_a_write_bear_one_idempotency_key(workos, api):
 
 
 async def test_requests_that_fail_at_a_time_share_one_look():
-    async with ScriptedServer(default=reply(503)) as server, Api(server.url) as api:
-        calls = [api.create_user(NEW) for _ in range(5)]
+    script = [reply(201, USER)] * 5
+    async with ScriptedServer(*script, default=reply(503)) as server, Api(server.url) as api:
+        await asyncio.gather(*(api.create_user(NEW) for _ in script))  # opens the connections
+        calls = [api.create_user(NEW) for _ in script]
         results = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(result) for result in results} == {Unreachable}
-    assert len(server.received) == 5 * 3 + 3
+    assert len(server.received) == 5 + 5 * 3 + 3
 
 
 async def test_where_others_are_answered_meanwhile_no_look_is_needed():
