@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from target_workos_users.loading.organizations import OrganizationCache
     from target_workos_users.loading.roles import Roles
     from target_workos_users.loading.task import Task
-    from target_workos_users.records.parse import OrganizationRef
+    from target_workos_users.records.organizations import OrganizationRef
 
 
 class UserGone(TargetError):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from target_workos_users.api.workos import WorkOS
     from target_workos_users.ledger import Ledger
-    from target_workos_users.records.parse import OrganizationRef
+    from target_workos_users.records.organizations import OrganizationRef
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from target_workos_users.loading.organization_lookup import OrganizationLookup
-    from target_workos_users.records.parse import OrganizationRef
+    from target_workos_users.records.organizations import OrganizationRef
 
 _FAILURES = 1000
 _FAILURE_SECONDS = 30.0

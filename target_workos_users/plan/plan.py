@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from target_workos_users.exceptions import RecordError
     from target_workos_users.plan.reading import Run
     from target_workos_users.progress.progress import Progress
-    from target_workos_users.records.parse import OrganizationRef, UserRow
+    from target_workos_users.records.organizations import OrganizationRef
+    from target_workos_users.records.parse import UserRow
     from target_workos_users.records.read import Row
     from target_workos_users.settings.settings import Settings
 

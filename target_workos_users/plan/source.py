@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from target_workos_users.records.kinds import Kind
-from target_workos_users.records.parse import OrganizationRef
+from target_workos_users.records.organizations import OrganizationRef
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.records import values
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.metadata import metadata
-from target_workos_users.records.parse import OrganizationRef, checked, organization_of
+from target_workos_users.records.organizations import OrganizationRef, organization_of
+from target_workos_users.records.parse import checked
 from target_workos_users.records.values import decoded, invalid
 
 if TYPE_CHECKING:

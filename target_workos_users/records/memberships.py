@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.records import values
 from target_workos_users.records.columns import by_column
 from target_workos_users.records.kinds import WHO, Kind
-from target_workos_users.records.parse import UserRow, checked, organization_of
+from target_workos_users.records.organizations import organization_of
+from target_workos_users.records.parse import UserRow, checked
 from target_workos_users.records.totp import totp
 from target_workos_users.records.values import invalid
 

@@ -13,6 +13,7 @@ from target_workos_users.records import values
 from target_workos_users.records.columns import WHERE, by_column
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.metadata import metadata
+from target_workos_users.records.organizations import organization_of
 from target_workos_users.records.passwords import password_fields
 from target_workos_users.records.redaction import REDACTED, is_hash_or_key, redact_text
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
@@ -21,6 +22,8 @@ from target_workos_users.records.values import invalid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from target_workos_users.records.organizations import OrganizationRef
 
 REMARKS = {
     "plain_password": "the column password holds plain passwords; prefer password_hash, "
@@ -47,21 +50,6 @@ REMARKS = {
     "the settings win",
 }
 """What a remark of a row means: the text to warn with, once a run."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrganizationRef:
-    """The organization that a record or the settings name.
-
-    Attributes:
-        id: WorkOS's id. Excludes ``external_id``.
-        external_id: The id in the source.
-        name: The name to create it with, if it isn't found by ``external_id``.
-    """
-
-    id: str | None
-    external_id: str | None
-    name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,38 +202,3 @@ def checked(record: Mapping[str, Any]) -> Mapping[str, Any]:
         where = f"{record[WHERE]}: " if WHERE in record else ""
         raise RecordError(ErrorType.INVALID_RECORD, f"{where}{shown}")
     return by_column(record)
-
-
-def organization_of(
-    record: Mapping[str, Any], default: OrganizationRef | None, remarks: list[str]
-) -> OrganizationRef | None:
-    """The organization that a record names, unless the settings name one; None if none is named.
-
-    Raises:
-        RecordError: ``invalid_record``: it names two, or none for certain.
-    """
-    org_id = values.text(record, "org_id")
-    external_id = values.text(record, "org_external_id")
-    name = values.text(record, "org_name")
-    if default is not None:
-        own = (org_id, external_id, name)
-        settings = (default.id, default.external_id, default.name)
-        if any(mine and mine != theirs for mine, theirs in zip(own, settings, strict=True)):
-            remarks.append("organization_overridden")
-        return default
-    if org_id and external_id:
-        raise invalid(
-            "org_id", "filled in together with org_external_id; empty one: they may name two"
-        )
-    if external_id:
-        values.check_external_id("org_external_id", external_id)
-    elif not org_id:
-        if name:
-            raise invalid(
-                "org_name",
-                "a name alone doesn't tell which organization is meant, for names needn't be "
-                "unique; fill in org_external_id too (the organization is then created under that "
-                "name if it isn't there), or org_id",
-            )
-        return None
-    return OrganizationRef(org_id, external_id, name)

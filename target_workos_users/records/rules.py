@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from target_workos_users.records.parse import OrganizationRef
+    from target_workos_users.records.organizations import OrganizationRef
 
 
 @dataclass(frozen=True, slots=True)

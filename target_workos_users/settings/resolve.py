@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.records.parse import OrganizationRef
+from target_workos_users.records.organizations import OrganizationRef
 from target_workos_users.records.redaction import redact_text
 
 if TYPE_CHECKING:

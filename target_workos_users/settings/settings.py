@@ -12,7 +12,7 @@ import msgspec
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.files import runs_folder
 from target_workos_users.records.kinds import Kind  # noqa: TC001 - msgspec reads it
-from target_workos_users.records.parse import OrganizationRef  # noqa: TC001 - msgspec reads it
+from target_workos_users.records.organizations import OrganizationRef  # noqa: TC001 - as Kind
 from target_workos_users.records.rules import RecordRules
 from target_workos_users.settings import resolve
 from target_workos_users.settings.declare import setting

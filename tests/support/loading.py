@@ -18,7 +18,8 @@ from target_workos_users.loading.outcome import Outcome, Result
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.loading.task import Task, make_task
 from target_workos_users.preparation import Spans
-from target_workos_users.records.parse import OrganizationRef, UserRow
+from target_workos_users.records.organizations import OrganizationRef
+from target_workos_users.records.parse import UserRow
 from target_workos_users.records.totp import Totp
 from tests.support.model import make_settings
 from tests.support.sandbox import call

@@ -8,7 +8,7 @@ import pytest
 
 from target_workos_users.exceptions import ErrorType
 from target_workos_users.loading.outcome import Result, Tally
-from target_workos_users.records.parse import OrganizationRef
+from target_workos_users.records.organizations import OrganizationRef
 from tests.support.loading import ACME, GLOBEX, MEMBERSHIPS, TOTP, USERS, failing, row
 from workos_sandbox import Action, Faults, ScriptedFault
 

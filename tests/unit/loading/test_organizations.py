@@ -9,7 +9,7 @@ from target_workos_users.ledger import Ledger
 from target_workos_users.loading import organizations as module
 from target_workos_users.loading.organization_lookup import OrganizationCounts, OrganizationLookup
 from target_workos_users.loading.organizations import OrganizationCache
-from target_workos_users.records.parse import OrganizationRef
+from target_workos_users.records.organizations import OrganizationRef
 from tests.support.loading import api_of
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
 

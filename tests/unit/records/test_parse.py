@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from target_workos_users.exceptions import ErrorType, RecordError
 from target_workos_users.records.columns import KNOWN_COLUMNS, SECRET_COLUMNS
 from target_workos_users.records.numbers import decimal
-from target_workos_users.records.parse import REMARKS, OrganizationRef, parse_record
+from target_workos_users.records.organizations import OrganizationRef
+from target_workos_users.records.parse import REMARKS, parse_record
 from target_workos_users.records.redaction import redact
 from target_workos_users.records.rules import DEFAULT_RULES, RecordRules
 from target_workos_users.records.totp import Totp
