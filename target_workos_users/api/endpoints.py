@@ -60,8 +60,10 @@ def endpoint_of(method: str, url: str) -> Endpoint:
     segments = [segment for segment in urlsplit(url).path.split("/") if segment]
     if "user_management" in segments:
         lane = Lane.READS if method == "GET" else Lane.WRITES
+    elif method == "DELETE" and "organizations" in segments:
+        lane = Lane.ORGANIZATION_DELETES
     else:
-        lane = Lane.ORGANIZATION_DELETES if method == "DELETE" else Lane.OTHERS
+        lane = Lane.OTHERS
     return Endpoint(
         endpoint_name(method, segments),
         lane,

@@ -44,7 +44,7 @@ BASE = "https://api.workos.com"
             Lane.OTHERS,
         ),
         ("PATCH", "/authorization/permissions/a:b", "/authorization/permissions/{id}", Lane.OTHERS),
-        ("GET", "/auth/factors/auth_factor_1", "/auth/factors/{id}", Lane.OTHERS),
+        ("DELETE", "/auth/factors/auth_factor_1", "/auth/factors/{id}", Lane.OTHERS),
     ],
 )
 def test_a_request_is_known_by_its_template_and_budget(method, path, template, lane):
