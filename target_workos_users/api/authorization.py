@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.api.calls import PAGE, Calls, Page
+from target_workos_users.api.calls import Calls
 from target_workos_users.api.error_responses import slug_reason
 
 if TYPE_CHECKING:
@@ -42,14 +42,6 @@ class AuthorizationCalls(Calls):
         """Give a role these permissions, by their slugs, instead of those it has."""
         path = (*_roles(organization_id), slug, "permissions")
         return await self._entity("PUT", path, body={"permissions": [*permissions]}, slug=slug)
-
-    async def list_permissions(self, *, after: str | None = None) -> Page:
-        """A page of the permissions.
-
-        Args:
-            after: ``after`` of the page before.
-        """
-        return await self._list(_PERMISSIONS, {"limit": PAGE, "after": after})
 
     async def get_permission(self, slug: str) -> dict[str, Any] | None:
         """The permission with this slug, or None."""

@@ -6,8 +6,6 @@ from typing import Any
 
 from target_workos_users.api.calls import Calls, check_entity
 
-_FACTORS = ("auth", "factors")
-
 
 class FactorCalls(Calls):
     """Calls about authentication factors."""
@@ -29,10 +27,6 @@ class FactorCalls(Calls):
             answer = answer.get("authentication_factor", answer)
         return check_entity(answer, "POST", path, {"user_id": user_id})
 
-    async def get_auth_factor(self, factor_id: str) -> dict[str, Any] | None:
-        """A factor, without its secret, or None."""
-        return await self._find((*_FACTORS, factor_id), id=factor_id)
-
     async def delete_auth_factor(self, factor_id: str) -> None:
         """Delete a factor; one that is gone already is fine."""
-        await self._delete((*_FACTORS, factor_id))
+        await self._delete(("auth", "factors", factor_id))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.api.calls import PAGE, Calls, Page
+from target_workos_users.api.calls import PAGE, Calls
 from target_workos_users.api.error_responses import organization_reason
 
 if TYPE_CHECKING:
@@ -24,14 +24,6 @@ class OrganizationCalls(Calls):
         """The organization with this external id, or None."""
         path = (*_ORGANIZATIONS, "external_id", external_id)
         return await self._find(path, external_id=external_id)
-
-    async def list_organizations(self, *, after: str | None = None) -> Page:
-        """A page of all organizations, newest first.
-
-        Args:
-            after: ``after`` of the page before.
-        """
-        return await self._list(_ORGANIZATIONS, {"limit": PAGE, "after": after})
 
     async def find_organizations_by_name(self, name: str) -> list[dict[str, Any]]:
         """The organizations of just this name, of the first hundred that have it in theirs."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from target_workos_users.exceptions import Reason
-from tests.support.scripted_api import failure, page
+from tests.support.scripted_api import failure
 
 ORGANIZATION = {"id": "org_1", "name": "A", "external_id": "x"}
 PATH = "/organizations"
@@ -38,10 +38,8 @@ async def test_an_external_id_that_is_taken_is_known(workos, api, code):
     assert (error.reason, error.ambiguous) == (Reason.EXTERNAL_ID_EXISTS, False)
 
 
-async def test_an_organization_is_updated_listed_and_deleted(workos, api):
+async def test_an_organization_is_updated_and_deleted(workos, api):
     workos.says(f"PUT {PATH}/org_1", 200, ORGANIZATION, sent={"name": "A"})
-    workos.says(f"GET {PATH}?limit=100&after=org_2", 200, page(ORGANIZATION))
     workos.says(f"DELETE {PATH}/org_1", 202, b"Accepted")
     assert await api.update_organization("org_1", {"name": "A"}) == ORGANIZATION
-    assert await api.list_organizations(after="org_2") == ([ORGANIZATION], None)
     await api.delete_organization("org_1")
