@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import socket
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
@@ -56,6 +57,10 @@ class Loop(VirtualTimeLoop):
     def is_idle(self) -> bool:
         """Whether nothing is on the way over a socket either."""
         return not (self._ready or self._selector.select(0))
+
+    async def getaddrinfo(self, *address: Any, **options: Any) -> Any:
+        """Look up a host here: what a thread is busy with, :meth:`is_idle` doesn't see."""
+        return socket.getaddrinfo(*address, **options)
 
     def _run_once(self) -> None:
         assert self.time() < self.deadline, "the target hangs"
