@@ -10,15 +10,10 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import time
 from collections import deque
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from target_workos_users.api.budget import Budget
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 _ORGANIZATION_DELETES = 50 / 60  # per second
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds; live WorkOS was seen to say Retry-After: 0
@@ -58,18 +53,18 @@ class _Queue:
 class Pacer:
     """Lets every request wait for its turn: its budgets, the pause after a 429, its place in line.
 
-    One timer serves all that wait. To be used on one event loop.
+    One timer serves all that wait. To be made and used on one event loop, by whose clock it goes.
 
     Args:
         rate_limit: Writes per second on ``/user_management/*``; reads have a budget of twice as
             many, and so have all requests together.
         in_flight: Requests that may be sent and unanswered at a time.
-        clock: Time in seconds, running as fast as the event loop's.
+
+    Attributes:
+        paused_until: When the pause after the last 429 ends, or ended.
     """
 
-    def __init__(
-        self, *, rate_limit: float, in_flight: int, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, *, rate_limit: float, in_flight: int) -> None:
         everything = Budget(2 * rate_limit)
         self._queues = {
             Lane.WRITES: _Queue(Budget(rate_limit), everything, head_start=_WRITES_FIRST),
@@ -79,10 +74,10 @@ class Pacer:
         }
         self._free = in_flight
         self._waiting = 0  # calls of acquire that wait
-        self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._wake_at = math.inf
-        self._paused_until = -math.inf
+        self.paused_until = -math.inf
         self._paused_at = -math.inf
         self._pauses = 0  # since WorkOS last accepted a request
         self._refused_since = math.inf  # when the first 429 came since then
@@ -101,17 +96,17 @@ class Pacer:
         if self._given_up:
             raise self._given_up
         queue = self._queues[lane]
-        now = self._clock()
+        now = self._loop.time()
         if (
             self._waiting == 0
             and self._may_send()
-            and max(self._paused_until, queue.ready_at(now)) <= now
+            and max(self.paused_until, queue.ready_at(now)) <= now
         ):
             return self._send(queue, now)
-        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[float] = self._loop.create_future()
         queue.waiting.append((now, turn))
         self._waiting += 1
-        self._serve()
+        self.serve()
         try:
             return self._sent(queue, await turn)
         except asyncio.CancelledError:
@@ -127,7 +122,7 @@ class Pacer:
         if sent_at == self._probe:
             self._probe = None
         if self._waiting:
-            self._serve()
+            self.serve()
 
     def give_up(self, error: Exception) -> None:
         """Let nothing through any more: all that waits, or comes to wait, gets this error."""
@@ -139,7 +134,7 @@ class Pacer:
 
     def pause(self, seconds: float) -> None:
         """Let nothing through for so long, or longer if a longer pause is on."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        self.paused_until = max(self.paused_until, self._loop.time() + seconds)
 
     def refused(self, lane: Lane, *, sent_at: float, retry_after: float) -> None:
         """A request got a 429: everything pauses if a limit was met, or if WorkOS asks for it.
@@ -149,7 +144,7 @@ class Pacer:
             sent_at: What :meth:`acquire` had returned for it.
             retry_after: Seconds that the answer asks for, 0 if none.
         """
-        now = self._clock()
+        now = self._loop.time()
         self._refused_since = min(self._refused_since, now)
         budget = self._queues[lane].budgets[0]
         is_limit = budget.refused(now, sent_at=sent_at)
@@ -160,7 +155,7 @@ class Pacer:
             self._pauses = min(self._pauses + 1, 10)
         self.pause(seconds * random.uniform(1, 1 + _PAUSE_JITTER))  # noqa: S311 - no secret
         if is_limit:
-            budget.cut(now, sent_at=sent_at, resume_at=self._paused_until)
+            budget.cut(now, sent_at=sent_at, resume_at=self.paused_until)
 
     def accepted(self, lane: Lane, *, sent_at: float) -> None:
         """A request got another answer than 429: the next pause is a first one again."""
@@ -171,17 +166,17 @@ class Pacer:
 
     def refused_for(self) -> float:
         """Seconds since the first 429 after the last other answer; negative if there is none."""
-        return self._clock() - self._refused_since
+        return self._loop.time() - self._refused_since
 
-    def _serve(self) -> None:
+    def serve(self) -> None:
         """Give their turn to all whose time has come, and set the timer for the next one."""
         while self._may_send():
-            now = self._clock()
+            now = self._loop.time()
             best, best_since, wake_at = None, math.inf, math.inf
             for queue in self._queues.values():
                 if (since := queue.since()) is None:
                     continue
-                ready_at = max(self._paused_until, queue.ready_at(now))
+                ready_at = max(self.paused_until, queue.ready_at(now))
                 wake_at = min(wake_at, ready_at)
                 if ready_at <= now and since < best_since:
                     best, best_since = queue, since
@@ -192,7 +187,7 @@ class Pacer:
 
     def _sent(self, queue: _Queue, turn_at: float) -> float:
         """When a request is sent whose turn came at ``turn_at``: the process may have stalled."""
-        now = self._clock()
+        now = self._loop.time()
         if now - turn_at < _LATE:
             return turn_at
         for budget in queue.budgets:
@@ -219,8 +214,8 @@ class Pacer:
             self._timer.cancel()
         self._wake_at = wake_at
         delay = max(wake_at - now, _TICK)
-        self._timer = asyncio.get_running_loop().call_later(delay, self._on_timer)
+        self._timer = self._loop.call_later(delay, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer, self._wake_at = None, math.inf
-        self._serve()
+        self.serve()

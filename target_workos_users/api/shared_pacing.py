@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -49,14 +48,6 @@ class SharedPacer(Pacer):
             self.give_up(error)
             return []
 
-    def serve(self) -> None:
-        """Turns have come: give them to those that wait."""
-        self._serve()
-
-    def paused_until(self) -> float:
-        """When the pause after the last 429 ends, or ended."""
-        return self._paused_until
-
     async def close(self) -> None:
         """Close the connection to Redis."""
         for turns in self._turns:
@@ -85,7 +76,7 @@ class _Turns(Budget):
             self._booked.popleft()
         if self._booked:
             return self._booked[0]
-        useful_at = max(self._pacer.paused_until(), *(each.ready_at(now) for each in self._own))
+        useful_at = max(self._pacer.paused_until, *(each.ready_at(now) for each in self._own))
         if useful_at > now:
             return useful_at
         if self._booking is None:
@@ -110,7 +101,7 @@ class _Turns(Budget):
     async def _book(self, asked_at: float) -> None:
         at_most = int(_AHEAD * self.limit(asked_at) / WINDOW)
         turns = await self._pacer.book(self._lane, at_most)
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         self._latest.append(now - asked_at)
         if now - asked_at < min(self._latest) + _LATE:  # else nobody knows how old they are
             self._booked.extend(now + turn for turn in turns)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 import random
-import time
 from itertools import count
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -73,6 +72,7 @@ class Transport:
     ) -> None:
         self.stats = TransportStats()
         self._pacer = pacer or Pacer(rate_limit=rate_limit, in_flight=concurrency)
+        self._now = asyncio.get_running_loop().time
         self._max_retries = max_retries
         self._backoff = backoff
         self._connections = Connections()
@@ -127,7 +127,7 @@ class Transport:
                 )
                 self._learn(endpoint, response, sent_at)
             except NoResponse as loss:
-                self.stats.add_lost(endpoint, time.monotonic() - sent_at)
+                self.stats.add_lost(endpoint, self._now() - sent_at)
                 self._pacer.accepted(endpoint.lane, sent_at=sent_at)
                 ambiguous |= writes and loss.ambiguous
                 final = isinstance(loss, TooLarge)
@@ -225,7 +225,7 @@ class Transport:
 
     def _learn(self, endpoint: Endpoint, response: Response, sent_at: float) -> None:
         """Count a response, and pause or slow down if it says so."""
-        self.stats.add_answer(endpoint, response.status_code, time.monotonic() - sent_at)
+        self.stats.add_answer(endpoint, response.status_code, self._now() - sent_at)
         if response.is_too_many_requests:
             self._pacer.refused(endpoint.lane, sent_at=sent_at, retry_after=response.retry_after)
             return

@@ -11,7 +11,6 @@ import random
 import shutil
 import socket
 from contextlib import contextmanager
-from functools import partial
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,8 +20,6 @@ from unittest.mock import patch
 import msgspec
 
 from target_workos_users import importer
-from target_workos_users.api import transport
-from target_workos_users.api.pacing import Pacer
 from target_workos_users.loading.outcome import Result
 from tests.stress.faults import source
 from tests.support.virtual_time import VirtualTimeLoop
@@ -123,7 +120,6 @@ class Lab:
         with (
             patch("asyncio.new_event_loop", lambda: self.loop),
             patch("time.monotonic", self.loop.time),
-            patch.object(transport, "Pacer", partial(Pacer, clock=self.loop.time)),
             patch.object(importer, "_SECONDS_BETWEEN_TICKS", _SELDOM),
         ):
             finished = run_target(config, file, errors)

@@ -76,7 +76,7 @@ async def load(pacer, server, seconds, *, workers, lane=Lane.WRITES, jitter=0.09
 
 
 def make_pacer(rate_limit=50, in_flight=20):
-    return Pacer(rate_limit=rate_limit, in_flight=in_flight, clock=asyncio.get_running_loop().time)
+    return Pacer(rate_limit=rate_limit, in_flight=in_flight)
 
 
 @pytest.mark.parametrize(("rate", "in_flight"), [(5, 20), (50, 20), (200, 100)])

@@ -58,7 +58,7 @@ async def test_requests_that_wait_do_not_poll(redis, port):
 async def test_no_turn_is_booked_during_the_pause_after_a_429(redis, port):
     async with a_job(port) as pacer:
         pacer.pause(0.3)
-        until = pacer.paused_until()
+        until = pacer.paused_until
         before = await calls_of(redis, "evalsha")
         waiting = asyncio.create_task(pacer.acquire(Lane.WRITES))
         await asyncio.sleep(0.05)
