@@ -11,7 +11,7 @@ from collections import deque
 
 WINDOW = 10.0  # seconds over which WorkOS counts
 _GUARD = 0.1  # seconds more: what is sent 10.09 s apart may arrive within 10 s
-_SPAN = WINDOW + _GUARD
+SPAN = WINDOW + _GUARD
 _GRAIN = 0.01  # seconds; sends closer than this share a log entry, which bounds the log
 _CREDIT = 0.5  # seconds of a stall that are caught up with at once
 
@@ -62,7 +62,7 @@ class Budget:
     def ready_at(self, now: float) -> float:
         """When the next request may be sent; ``now`` or earlier means at once."""
         log = self._log
-        while log and log[0][0] + _SPAN <= now:
+        while log and log[0][0] + SPAN <= now:
             self._sent -= log.popleft()[1]
         surplus = self._sent + 1 - self.limit(now)
         if surplus <= 0:
@@ -70,13 +70,13 @@ class Budget:
         for start, number in log:
             surplus -= number
             if surplus <= 0:
-                return max(self._next, start + _SPAN)
+                return max(self._next, start + SPAN)
         return self._next
 
     def spend(self, now: float) -> None:
         """Count one request as sent at ``now``."""
         credit = _CREDIT if self._log else 0.0  # a start is no stall
-        self._next = max(self._next, now - credit) + _SPAN / self.limit(now)
+        self._next = max(self._next, now - credit) + SPAN / self.limit(now)
         self._count(now)
 
     def postpone(self, spent_at: float, now: float) -> None:

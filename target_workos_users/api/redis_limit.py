@@ -19,7 +19,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from target_workos_users.api.budget import WINDOW
+from target_workos_users.api.budget import SPAN, WINDOW
 from target_workos_users.api.pacing import Lane
 from target_workos_users.exceptions import SharedLimitLost
 
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _CATCH_UP = 0.1  # seconds of turns that may be made up for, when nobody was there to book them
-_GUARD = 0.1  # seconds more: what is sent 10.09 s apart may arrive within 10 s
-_SPAN = WINDOW + _CATCH_UP + _GUARD
+_SPAN = SPAN + _CATCH_UP
 _TIMEOUT = 2.0  # seconds for one call of Redis
 _PATIENCE = 10.0  # seconds without Redis before the run stops
 _LONGEST_PAUSE = 1.0  # seconds between two tries
