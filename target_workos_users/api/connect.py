@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+import workos_sandbox  # its web server is imported when it is asked for
 from target_workos_users.api.client import Client
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
@@ -37,10 +38,8 @@ def destination(settings: Settings) -> str:
     A sandbox is named by an id kept in its file, so that a new file is a new environment.
     """
     if settings.sandbox_path:
-        from workos_sandbox import environment_id  # noqa: PLC0415 - a web server
-
         with _sandbox_errors():
-            return f"sandbox#{environment_id(settings.sandbox_path)}"
+            return f"sandbox#{workos_sandbox.environment_id(settings.sandbox_path)}"
     key = hashlib.sha256(settings.api_key.encode()).hexdigest()[:8]
     return f"{urlsplit(settings.base_url).netloc}#{key}"
 
@@ -48,11 +47,9 @@ def destination(settings: Settings) -> str:
 @contextmanager
 def _sandbox_errors() -> Iterator[None]:
     """What the sandbox can't do is for the settings to put right."""
-    from workos_sandbox import SandboxError  # noqa: PLC0415 - a web server
-
     try:
         yield
-    except SandboxError as error:
+    except workos_sandbox.SandboxError as error:
         raise SettingsError(str(error)) from error
 
 
@@ -67,10 +64,10 @@ async def connect(settings: Settings) -> AsyncIterator[Api]:
         pacer = await _shared_pacer(settings, stack)
         api_key, base_url = settings.api_key, settings.base_url
         if settings.sandbox_path:
-            from workos_sandbox import Sandbox  # noqa: PLC0415 - a web server
-
             with _sandbox_errors():
-                sandbox = await stack.enter_async_context(Sandbox(settings.sandbox_path))
+                sandbox = await stack.enter_async_context(
+                    workos_sandbox.Sandbox(settings.sandbox_path)
+                )
             api_key, base_url = sandbox.api_key, sandbox.base_url
         transport = Transport(
             rate_limit=settings.rate_limit,
