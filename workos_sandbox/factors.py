@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from workos_sandbox.paging import list_page
-from workos_sandbox.response import Response, invalid_parameters, not_found
+from workos_sandbox.response import Response, found, invalid_parameters
 from workos_sandbox.store import timestamp
 from workos_sandbox.users import find_user
 from workos_sandbox.validation import text
@@ -70,20 +70,20 @@ def list_factors(request: Request) -> Response:
 
 def get_factor(request: Request) -> Response:
     """GET /auth/factors/{id}; without secrets."""
-    factor_id = request.variables["id"]
-    row = request.store.one("SELECT * FROM auth_factors WHERE id = ?", factor_id)
-    if row is None:
-        raise not_found("Authentication Factor", factor_id)
-    return Response(200, _present(row))
+    return Response(200, _present(_find(request)))
 
 
 def delete_factor(request: Request) -> Response:
     """DELETE /auth/factors/{id}: 204 (the spec has 200 and 204)."""
-    factor_id = request.variables["id"]
-    delete = "DELETE FROM auth_factors WHERE id = :id RETURNING id"
-    if not request.store.write(delete, {"id": factor_id}):
-        raise not_found("Authentication Factor", factor_id)
+    row = _find(request)
+    request.store.write("DELETE FROM auth_factors WHERE id = :id", {"id": row["id"]})
     return Response(204)
+
+
+def _find(request: Request) -> sqlite3.Row:
+    factor_id = request.variables["id"]
+    row = request.store.one("SELECT * FROM auth_factors WHERE id = ?", factor_id)
+    return found(row, "Authentication Factor", factor_id)
 
 
 def _is_base32(secret: str) -> bool:

@@ -17,7 +17,7 @@ import msgspec
 
 from workos_sandbox.organizations import find_organization
 from workos_sandbox.paging import list_page
-from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
+from workos_sandbox.response import ErrorResponse, Response, found, invalid_parameters
 from workos_sandbox.roles import role_exists
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.users import find_user, present_user
@@ -132,9 +132,7 @@ def delete_membership(request: Request) -> Response:
 def find_membership(store: Store, membership_id: str) -> sqlite3.Row:
     """The membership's row; 404 if there is none."""
     row = store.one("SELECT * FROM memberships WHERE id = ?", membership_id)
-    if row is None:
-        raise not_found("Organization Membership", membership_id)
-    return row
+    return found(row, "Organization Membership", membership_id)
 
 
 def _write(store: Store, membership_id: str, status: str, role_slugs: str) -> sqlite3.Row:

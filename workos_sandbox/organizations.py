@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from workos_sandbox.paging import list_page
-from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
+from workos_sandbox.response import ErrorResponse, Response, found, invalid_parameters
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import (
     external_id,
@@ -51,9 +51,7 @@ _DOMAIN_STATES = ("pending", "verified")
 def find_organization(store: Store, organization_id: str) -> sqlite3.Row:
     """The organization's row; 404 if there is none."""
     row = store.one("SELECT * FROM organizations WHERE id = ?", organization_id)
-    if row is None:
-        raise not_found("Organization", organization_id)
-    return row
+    return found(row, "Organization", organization_id)
 
 
 def create_organization(request: Request) -> Response:
@@ -79,9 +77,7 @@ def get_organization_by_external_id(request: Request) -> Response:
     """GET /organizations/external_id/{external_id}."""
     wanted = request.variables["external_id"]
     row = request.store.one("SELECT * FROM organizations WHERE external_id = ?", wanted)
-    if row is None:
-        raise not_found("Organization", wanted)
-    return Response(200, _present(request.store, row))
+    return Response(200, _present(request.store, found(row, "Organization", wanted)))
 
 
 def list_organizations(request: Request) -> Response:

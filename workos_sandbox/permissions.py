@@ -11,7 +11,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from workos_sandbox.paging import list_page
-from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
+from workos_sandbox.response import ErrorResponse, Response, found, invalid_parameters
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import required_text, slug_fields
 
@@ -32,10 +32,7 @@ RETURNING *
 
 def find_permission(store: Store, slug: str) -> sqlite3.Row:
     """The permission's row; 404 if there is none."""
-    row = store.one("SELECT * FROM permissions WHERE slug = ?", slug)
-    if row is None:
-        raise not_found("Permission", slug)
-    return row
+    return found(store.one("SELECT * FROM permissions WHERE slug = ?", slug), "Permission", slug)
 
 
 def create_permission(request: Request) -> Response:

@@ -9,10 +9,13 @@ known and the text here says what is wrong. No text repeats a value that could b
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workos_sandbox.exceptions import SandboxError
 from workos_sandbox.limits import RATE_LIMIT_MESSAGE
+
+if TYPE_CHECKING:
+    import sqlite3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,16 @@ def unauthorized() -> ErrorResponse:
     return ErrorResponse(401, "Unauthorized")
 
 
-def not_found(entity: str, entity_id: str) -> ErrorResponse:
-    """404 as recorded: ``User not found: 'user_01'.`` with code and ``entity_id``."""
-    message = f"{entity} not found: '{entity_id}'."
-    return ErrorResponse(404, message, "entity_not_found", entity_id=entity_id)
+def found(row: sqlite3.Row | None, entity: str, entity_id: str) -> sqlite3.Row:
+    """The row, if there is one.
+
+    Raises:
+        ErrorResponse: 404 as recorded: ``User not found: 'user_01'.`` with code and ``entity_id``.
+    """
+    if row is None:
+        message = f"{entity} not found: '{entity_id}'."
+        raise ErrorResponse(404, message, "entity_not_found", entity_id=entity_id)
+    return row
 
 
 def invalid_parameters(code: str, message: str) -> ErrorResponse:

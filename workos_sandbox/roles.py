@@ -17,7 +17,7 @@ import msgspec
 
 from workos_sandbox.organizations import find_organization
 from workos_sandbox.permissions import find_permission
-from workos_sandbox.response import ErrorResponse, Response, invalid_parameters, not_found
+from workos_sandbox.response import ErrorResponse, Response, found, invalid_parameters
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import required_text, slug_fields, text
 
@@ -137,10 +137,7 @@ def _create(request: Request, slug: str, conflict: str) -> Response:
 
 def _find(request: Request, query: str) -> sqlite3.Row:
     slug = request.variables["slug"]
-    row = request.store.one(query, _owner(request), slug)
-    if row is None:
-        raise not_found("Role", slug)
-    return row
+    return found(request.store.one(query, _owner(request), slug), "Role", slug)
 
 
 def _give(request: Request, role: sqlite3.Row, slugs: list[str]) -> Response:

@@ -20,7 +20,7 @@ import msgspec
 
 from workos_sandbox.paging import list_page
 from workos_sandbox.passwords import read_password
-from workos_sandbox.response import ErrorResponse, Response, not_found
+from workos_sandbox.response import ErrorResponse, Response, found
 from workos_sandbox.store import Store, timestamp
 from workos_sandbox.validation import (
     external_id,
@@ -82,10 +82,7 @@ def present_user(row: sqlite3.Row) -> dict[str, Any]:
 
 def find_user(store: Store, user_id: str) -> sqlite3.Row:
     """The user's row; 404 if there is none."""
-    row = store.one("SELECT * FROM users WHERE id = ?", user_id)
-    if row is None:
-        raise not_found("User", user_id)
-    return row
+    return found(store.one("SELECT * FROM users WHERE id = ?", user_id), "User", user_id)
 
 
 def create_user(request: Request) -> Response:
@@ -123,9 +120,7 @@ def get_user_by_external_id(request: Request) -> Response:
     """GET /user_management/users/external_id/{external_id}."""
     wanted = request.variables["external_id"]
     row = request.store.one("SELECT * FROM users WHERE external_id = ?", wanted)
-    if row is None:
-        raise not_found("User", wanted)
-    return Response(200, present_user(row))
+    return Response(200, present_user(found(row, "User", wanted)))
 
 
 def list_users(request: Request) -> Response:
@@ -183,9 +178,8 @@ def change_user(environment: Environment, user_id: str, body: dict[str, Any]) ->
 
 def delete_user(request: Request) -> Response:
     """DELETE /user_management/users/{id}: 200 without a body; memberships and factors go too."""
-    user_id = request.variables["id"]
-    if not request.store.write("DELETE FROM users WHERE id = :id RETURNING id", {"id": user_id}):
-        raise not_found("User", user_id)
+    row = find_user(request.store, request.variables["id"])
+    request.store.write("DELETE FROM users WHERE id = :id", {"id": row["id"]})
     return Response(200)
 
 
