@@ -127,8 +127,7 @@ def _save(request: Request, statement: str, organization: dict[str, Any]) -> dic
     outside = flag(body, "allow_profiles_outside_organization")
     if outside is not None:
         organization["allow_profiles_outside_organization"] = outside
-    metadata = merge_metadata(msgspec.json.decode(organization["metadata"]), body)
-    organization["metadata"] = msgspec.json.encode(metadata).decode()
+    organization["metadata"] = merge_metadata(organization["metadata"], body)
     organization["now"] = timestamp()
     domains = _read_domains(body)
     with store.transaction():
@@ -202,7 +201,7 @@ def _present(store: Store, row: sqlite3.Row) -> dict[str, Any]:
         "allow_profiles_outside_organization": bool(row["allow_profiles_outside_organization"]),
         "domains": [
             {"object": "organization_domain", "verification_strategy": "manual", **dict(domain)}
-            for domain in store.all(domains, [row["id"]])
+            for domain in store.all(domains, row["id"])
         ],
         "created_at": row["created_at"],
         "updated_at": row["updated_at"],

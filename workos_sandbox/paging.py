@@ -65,7 +65,7 @@ def list_page(
     rows = request.store.all(
         f"SELECT {columns} FROM {source} WHERE {where} "  # noqa: S608 - no part is a request's
         f"ORDER BY {key} {'DESC' if descending else 'ASC'} LIMIT {limit + 1}",
-        [value for _, values in filters for value in values],
+        *(value for _, values in filters for value in values),
     )
     more = len(rows) > limit
     rows = rows[:limit]

@@ -77,7 +77,7 @@ def create_organization_role(request: Request) -> Response:
 
 def list_roles(request: Request) -> Response:
     """GET …/roles: all that apply, without pages (spec)."""
-    rows = request.store.all(_APPLYING + "ORDER BY id", [_owner(request)])
+    rows = request.store.all(_APPLYING + "ORDER BY id", _owner(request))
     return Response(200, {"object": "list", "data": [_present(row) for row in rows]})
 
 

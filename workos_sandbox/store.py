@@ -16,7 +16,7 @@ from workos_sandbox.file_lock import FileLock, InUse
 from workos_sandbox.schema import APPLICATION_ID, SCHEMA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base 32, as in WorkOS's ids
 _DIGIT_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
@@ -60,9 +60,9 @@ class Store:
         row: sqlite3.Row | None = self._db.execute(sql, values).fetchone()
         return row
 
-    def all(self, sql: str, values: Iterable[object] = ()) -> list[sqlite3.Row]:
+    def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows."""
-        return self._db.execute(sql, tuple(values)).fetchall()
+        return self._db.execute(sql, values).fetchall()
 
     def write(self, sql: str, values: Mapping[str, Any]) -> list[sqlite3.Row]:
         """Run a statement with named values; returns the rows of its RETURNING clause."""

@@ -100,7 +100,7 @@ def add_user(environment: Environment, body: dict[str, Any]) -> sqlite3.Row:
     """A new user with the fields of a body."""
     email = normalize_email(body.get("email"))
     user = _NO_VALUES | {"email_verified": False} | _read_columns(body)
-    user["metadata"] = _encode(merge_metadata({}, body))
+    user["metadata"] = merge_metadata("{}", body)
     if not is_email(email):
         raise _creation_error(_MALFORMED_EMAIL)
     user |= {"id": environment.store.new_id("user"), "email": email, "now": timestamp()}
@@ -168,7 +168,7 @@ def change_user(environment: Environment, user_id: str, body: dict[str, Any]) ->
     elif row["email_verified"] and not user["email_verified"]:
         message = "The user email has already been verified and cannot be unverified."
         raise ErrorResponse(400, message, "email_already_verified")
-    user["metadata"] = _encode(merge_metadata(msgspec.json.decode(row["metadata"]), body))
+    user["metadata"] = merge_metadata(row["metadata"], body)
     try:
         (updated,) = environment.store.write(_UPDATE, user | {"now": timestamp()})
     except sqlite3.IntegrityError:
@@ -209,7 +209,3 @@ def _clashes(environment: Environment, user: dict[str, Any]) -> list[tuple[str, 
 def _creation_error(*errors: tuple[str, str]) -> ErrorResponse:
     items = [{"code": code, "message": message} for message, code in errors]
     return ErrorResponse(400, "Could not create user.", "user_creation_error", errors=items)
-
-
-def _encode(metadata: dict[str, str]) -> str:
-    return msgspec.json.encode(metadata).decode()

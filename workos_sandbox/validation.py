@@ -91,8 +91,8 @@ def slug_fields(body: dict[str, Any]) -> dict[str, str | None]:
     return {"name": name, "description": description, "resource_type_slug": resource_type}
 
 
-def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, str]:
-    """Metadata after a request.
+def merge_metadata(stored: str, body: dict[str, Any]) -> str:
+    """Metadata after a request, as JSON.
 
     A key that is sent replaces, null deletes it, ``{}`` deletes all (WorkOS docs,
     authkit/metadata). That null for the whole deletes all as well is this sandbox's reading.
@@ -103,11 +103,11 @@ def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, st
     if "metadata" not in body:
         return stored
     sent = body["metadata"]
-    if not sent and sent in (None, {}):
-        return {}
+    if sent in (None, {}):
+        return "{}"
     if not isinstance(sent, dict):
         raise _invalid_metadata("must be an object")
-    merged = dict(stored)
+    merged: dict[str, str] = msgspec.json.decode(stored)
     for key, value in sent.items():
         if value is None:
             merged.pop(key, None)
@@ -121,7 +121,7 @@ def merge_metadata(stored: dict[str, str], body: dict[str, Any]) -> dict[str, st
         merged[key] = value
     if len(merged) > _METADATA_KEYS:
         raise _invalid_metadata(f"has at most {_METADATA_KEYS} keys")
-    return merged
+    return msgspec.json.encode(merged).decode()
 
 
 def read_struct(body: dict[str, Any], kind: type[Wanted]) -> Wanted:
