@@ -36,7 +36,7 @@ def test_an_imported_secret_is_kept_and_shown_once(api, path, db):
 
 
 def test_what_is_left_out_is_made_up(api, path):
-    factor = (api.post(path, {"type": "totp"})).body["authentication_factor"]
+    factor = api.post(path, {"type": "totp"}).body["authentication_factor"]
     assert factor["totp"]["user"] == "ada@example.com"
     assert factor["totp"]["issuer"]
     assert len(factor["totp"]["secret"]) == 32
@@ -61,16 +61,16 @@ def test_a_factor_that_cannot_be_imported_is_a_422(api, path, body, code):
 
 def test_a_second_enrollment_makes_a_second_factor(api, path):
     for _ in range(2):
-        assert (api.post(path, {"type": "totp"})).status == 201
-    assert len((api.get(path)).body["data"]) == 2
+        assert api.post(path, {"type": "totp"}).status == 201
+    assert len(api.get(path).body["data"]) == 2
 
 
 def test_a_deleted_factor_is_gone(api, path):
-    factor = (api.post(path, {"type": "totp"})).body["authentication_factor"]
-    assert (api.delete(f"/auth/factors/{factor['id']}")).status == 204
-    assert (api.delete(f"/auth/factors/{factor['id']}")).error == (404, "entity_not_found")
-    assert (api.get(f"/auth/factors/{factor['id']}")).error == (404, "entity_not_found")
-    assert (api.get(path)).body["data"] == []
+    factor = api.post(path, {"type": "totp"}).body["authentication_factor"]
+    assert api.delete(f"/auth/factors/{factor['id']}").status == 204
+    assert api.delete(f"/auth/factors/{factor['id']}").error == (404, "entity_not_found")
+    assert api.get(f"/auth/factors/{factor['id']}").error == (404, "entity_not_found")
+    assert api.get(path).body["data"] == []
 
 
 def test_factors_of_nobody_are_a_404(api):

@@ -164,7 +164,7 @@ def test_random_faults_come_through_as_such(sandbox, api):
     limited = next(reply for reply in replies if reply.status == 429)
     assert limited.headers["Retry-After"] == "0"
     sandbox.faults = Faults()
-    created = (api.get("/organizations", limit=100)).body["data"]
+    created = api.get("/organizations", limit=100).body["data"]
     assert len(created) == statuses["201"] + statuses["500"]
 
 

@@ -71,7 +71,7 @@ def test_over_http_it_is_a_429_as_live_workos_sends_it(db, run):
         reply = api.post(USERS, {"email": "ada@example.com"})
         assert (reply.status, reply.body) == (429, {"message": LIVE_MESSAGE})
         assert 1 <= int(reply.headers["Retry-After"]) <= 10
-        assert (api.get(USERS, email="ada@example.com")).body["data"] == []
+        assert api.get(USERS, email="ada@example.com").body["data"] == []
         sandbox.limits = NO_LIMITS
         api.user()
 
@@ -79,7 +79,7 @@ def test_over_http_it_is_a_429_as_live_workos_sends_it(db, run):
 def test_a_wrong_key_uses_up_nothing(db, run):
     with run(db, limits=Limits(writes=1)) as (_, api):
         wrong = {"Authorization": "Bearer no"}
-        assert (api.call("POST", USERS, json={}, headers=wrong)).status == 401
+        assert api.call("POST", USERS, json={}, headers=wrong).status == 401
         api.user()
 
 

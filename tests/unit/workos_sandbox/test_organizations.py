@@ -9,7 +9,7 @@ def test_a_created_organization_is_found_by_id_and_external_id(api):
     created = api.organization(name="Acme", external_id="acme corp", metadata={"a": "1"})
     assert created["id"].startswith("org_")
     assert created["allow_profiles_outside_organization"] is False
-    assert (api.get(f"/organizations/{created['id']}")).body == created
+    assert api.get(f"/organizations/{created['id']}").body == created
     by_external_id = api.get("/organizations/external_id/acme%20corp")
     assert by_external_id.body == created
 
@@ -78,11 +78,11 @@ def test_malformed_domains_are_refused(api):
 def test_an_update_leaves_what_it_omits(api):
     created = api.organization(external_id="acme", metadata={"a": "1"}, domains=["example.com"])
     path = f"/organizations/{created['id']}"
-    updated = (api.put(path, {"name": "New", "metadata": {"b": "2"}})).body
+    updated = api.put(path, {"name": "New", "metadata": {"b": "2"}}).body
     assert (updated["name"], updated["external_id"]) == ("New", "acme")
     assert updated["metadata"] == {"a": "1", "b": "2"}
     assert updated["domains"] == created["domains"]
-    assert (api.put(path, {"domain_data": []})).body["domains"] == []
+    assert api.put(path, {"domain_data": []}).body["domains"] == []
 
 
 def test_a_stripe_customer_has_one_organization(api):
@@ -101,7 +101,7 @@ def test_a_deleted_organization_takes_its_memberships_along(api, db):
     reply = api.delete(path)
     assert (reply.status, reply.text) == (202, "Accepted")
     assert reply.headers["Content-Type"].startswith("text/plain")
-    assert (api.get(path)).error == (404, "entity_not_found")
+    assert api.get(path).error == (404, "entity_not_found")
     world = read_contents(db)
     assert (world.organizations, world.memberships) == ([], [])
     assert [user["id"] for user in world.users] == [member["user_id"]]

@@ -13,23 +13,9 @@ USERS = "/user_management/users"
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-class InProcess:
-    def __init__(self, opened):
-        self.sandbox, _ = opened
-
-    def sign_up(self, **fields):
-        return self.sandbox.sign_up(**fields)
-
-    def edit_user(self, user_id, **fields):
-        return self.sandbox.edit_user(user_id, **fields)
-
-    def edit_membership(self, membership_id, **fields):
-        return self.sandbox.edit_membership(membership_id, **fields)
-
-
 class OverHttp:
-    def __init__(self, opened):
-        _, self.api = opened
+    def __init__(self, api):
+        self.api = api
 
     def sign_up(self, **fields):
         return self.api.post("/_sandbox/users", fields).body
@@ -41,9 +27,9 @@ class OverHttp:
         return self.api.put(f"/_sandbox/memberships/{membership_id}", fields).body
 
 
-@pytest.fixture(params=[InProcess, OverHttp])
-def outside(request, opened):
-    return request.param(opened)
+@pytest.fixture(params=["in-process", "over HTTP"])
+def outside(request, sandbox, api):
+    return sandbox if request.param == "in-process" else OverHttp(api)
 
 
 def test_somebody_signs_up_and_is_signed_in(outside, api, sandbox):

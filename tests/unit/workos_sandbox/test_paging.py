@@ -14,14 +14,14 @@ USERS = "/user_management/users"
 @pytest.fixture
 def ids(api):
     """Ids of seven users, newest first."""
-    return [(api.user())["id"] for _ in range(7)][::-1]
+    return [api.user()["id"] for _ in range(7)][::-1]
 
 
 def pages(api, cursor, **query):
     """Ids of every page, following one of the two cursors."""
     found = []
     while True:
-        page = (api.get(USERS, **query)).body
+        page = api.get(USERS, **query).body
         found.append([user["id"] for user in page["data"]])
         if page["list_metadata"][cursor] is None:
             return found
@@ -49,14 +49,14 @@ def test_normal_order_swaps_the_cursors(api, ids):
 
 
 def test_a_page_that_holds_everything_has_no_cursors(api, ids):
-    page = (api.get(USERS)).body
+    page = api.get(USERS).body
     assert [user["id"] for user in page["data"]] == ids
     assert page["list_metadata"] == {"before": None, "after": None}
 
 
 def test_a_cursor_outlives_its_object(api, ids):
     api.delete(f"{USERS}/{ids[2]}")
-    page = (api.get(USERS, after=ids[2])).body
+    page = api.get(USERS, after=ids[2]).body
     assert [user["id"] for user in page["data"]] == ids[3:]
 
 

@@ -10,7 +10,7 @@ MEMBERSHIPS = "/user_management/organization_memberships"
 def test_admin_member_and_the_roles_asked_for_are_there_from_the_start(db, run):
     for _ in range(2):  # and once only when the file is opened again
         with run(db, roles=["billing-admin"]) as (_, api):
-            listed = (api.get("/authorization/roles")).body["data"]
+            listed = api.get("/authorization/roles").body["data"]
             assert [role["slug"] for role in listed] == ["admin", "member", "billing-admin"]
 
 
@@ -25,8 +25,8 @@ def test_a_created_role_can_be_given(api):
     assert created.status == 201
     assert created.body | body == created.body
     assert created.body["type"] == "EnvironmentRole"
-    assert (api.get("/authorization/roles/editor")).body == created.body
-    assert (api.member(role_slug="editor"))["role"] == {"slug": "editor"}
+    assert api.get("/authorization/roles/editor").body == created.body
+    assert api.member(role_slug="editor")["role"] == {"slug": "editor"}
 
 
 def test_a_role_of_an_organization_is_given_there_only(api):
@@ -34,8 +34,8 @@ def test_a_role_of_an_organization_is_given_there_only(api):
     roles = f"/authorization/organizations/{member['organization_id']}/roles"
     created = api.post(roles, {"slug": "org-lead", "name": "Lead"})
     assert (created.status, created.body["type"]) == (201, "OrganizationRole")
-    assert (api.get(f"{roles}/org-lead")).body == created.body
-    listed = (api.get(roles)).body["data"]
+    assert api.get(f"{roles}/org-lead").body == created.body
+    listed = api.get(roles).body["data"]
     assert [role["slug"] for role in listed] == ["admin", "member", "org-lead"]
     given = api.put(f"{MEMBERSHIPS}/{member['id']}", {"role_slug": "org-lead"})
     assert given.body["role"] == {"slug": "org-lead"}
@@ -46,7 +46,7 @@ def test_a_role_of_an_organization_is_given_there_only(api):
 def test_a_slug_that_is_left_out_is_made_from_the_name(api):
     organization = api.organization()
     path = f"/authorization/organizations/{organization['id']}/roles"
-    slug = (api.post(path, {"name": "Team Lead"})).body["slug"]
+    slug = api.post(path, {"name": "Team Lead"}).body["slug"]
     assert slug.startswith("org-team-lead-")
 
 
@@ -54,8 +54,8 @@ def test_a_taken_slug_is_a_409(api):
     organization = api.organization()
     path = f"/authorization/organizations/{organization['id']}/roles"
     body = {"slug": "org-lead", "name": "Lead"}
-    assert (api.post(path, body)).status == 201
-    assert (api.post(path, body)).error == (409, "organization_role_slug_conflict")
+    assert api.post(path, body).status == 201
+    assert api.post(path, body).error == (409, "organization_role_slug_conflict")
     environment = api.post("/authorization/roles", {"slug": "admin", "name": "A"})
     assert environment.error == (409, "role_slug_conflict")
 
@@ -76,7 +76,7 @@ def test_a_role_of_an_organization_needs_its_prefix(api):
 
 
 def test_a_role_or_organization_that_is_not_there_is_a_404(api):
-    assert (api.get("/authorization/roles/owner")).error == (404, "entity_not_found")
+    assert api.get("/authorization/roles/owner").error == (404, "entity_not_found")
     reply = api.get("/authorization/organizations/org_0/roles")
     assert reply.body["entity_id"] == "org_0"
 

@@ -22,9 +22,9 @@ def test_without_the_key_it_is_a_401_without_a_code(api, key):
 
 def test_another_key_can_be_asked_for(db, run):
     with run(db, api_key="sk_test_mine") as (_, api):
-        assert (api.get("/organizations")).status == 200
+        assert api.get("/organizations").status == 200
         other = {"Authorization": "Bearer sk_test_sandbox"}
-        assert (api.call("GET", "/organizations", headers=other)).status == 401
+        assert api.call("GET", "/organizations", headers=other).status == 401
 
 
 @pytest.mark.parametrize("path", ["/organizations", "/organizations/org_0", "/nowhere"])
@@ -76,7 +76,7 @@ def test_it_listens_on_loopback_only(db, host):
 def test_ipv6_loopback_is_loopback(db, run):
     with run(db, host="::1") as (sandbox, api):
         assert sandbox.base_url.startswith("http://[::1]:")
-        assert (api.get("/organizations")).status == 200
+        assert api.get("/organizations").status == 200
 
 
 def test_a_port_that_is_taken_is_a_clear_message_and_frees_the_file(db, run):
