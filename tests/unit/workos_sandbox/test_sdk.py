@@ -248,14 +248,6 @@ def listed(request, sdk):
     return getattr(Lists(sdk), request.param)()
 
 
-@pytest.mark.parametrize("limit", [1, 3, 7, 100])
-def test_every_list_is_walked_through_newest_first_and_oldest_first(listed, limit):
-    made, listing = listed
-    for order, expected in (("asc", made), ("desc", made[::-1])):
-        found = [each.id for each in listing(limit=limit, order=order).auto_paging_iter()]
-        assert found == expected
-
-
 def walked(listing, cursor, **query):
     """Ids of each page, following one of the two cursors."""
     pages = []
@@ -265,6 +257,16 @@ def walked(listing, cursor, **query):
         if (following := getattr(page, cursor)) is None:
             return pages
         query[cursor] = following
+
+
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+def test_every_list_is_walked_through_newest_first_and_oldest_first(listed, limit):
+    made, listing = listed
+    for order, expected in (("asc", made), ("desc", made[::-1])):
+        pages = [expected[n : n + limit] for n in range(0, len(expected), limit)]
+        assert walked(listing, "after", limit=limit, order=order) == pages
+        found = [each.id for each in listing(limit=limit, order=order).auto_paging_iter()]
+        assert found == expected
 
 
 def test_every_list_leads_back_by_before(listed):
