@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from redis.asyncio import Redis
 
+from target_workos_users.api import redis_limit
 from tests.support.redis_server import running_redis
 from tests.support.scripted_api import Api, Script
 
@@ -39,3 +40,9 @@ async def port(redis_port, redis):
     """Of a Redis that is empty."""
     await redis.flushall()
     return redis_port
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """A Redis that isn't there is waited for no longer than a moment."""
+    monkeypatch.setattr(redis_limit, "_PATIENCE", 0.3)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from target_workos_users.api import redis_limit
 from target_workos_users.api.pacing import Lane
 from target_workos_users.api.redis_limit import RedisLimit
 from target_workos_users.exceptions import SettingsError, SharedLimitLost
@@ -97,11 +96,6 @@ async def test_a_redis_whose_clock_was_set_back_does_not_make_jobs_wait_for_it(r
 
 
 # Redis is not there
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(redis_limit, "_PATIENCE", 0.3)
 
 
 @pytest.mark.usefixtures("impatient")

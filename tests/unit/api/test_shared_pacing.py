@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from target_workos_users.api import redis_limit
 from target_workos_users.api.pacing import Lane
 from target_workos_users.api.redis_limit import RedisLimit
 from target_workos_users.api.shared_pacing import SharedPacer
@@ -81,21 +80,16 @@ async def test_a_canceled_request_leaves_its_turn_to_the_next_one(port):
 # Redis is not there
 
 
-@pytest.fixture
-def impatient(monkeypatch):
-    monkeypatch.setattr(redis_limit, "_PATIENCE", 0.3)
-
-
 async def test_a_redis_that_becomes_slower_for_good_is_gone_on_with(port, monkeypatch):
+    book = RedisLimit.book
+
+    async def slowly(*args):
+        await asyncio.sleep(0.08)
+        return await book(*args)
+
     async with a_job(port) as job:
-        book = job._shared.book
-
-        async def slowly(*args):
-            await asyncio.sleep(0.08)
-            return await book(*args)
-
         job.release(sent_at=await job.acquire(Lane.WRITES))
-        monkeypatch.setattr(job._shared, "book", slowly)
+        monkeypatch.setattr(RedisLimit, "book", slowly)
         async with asyncio.timeout(20):
             for _ in range(20):
                 job.release(sent_at=await job.acquire(Lane.WRITES))
@@ -106,7 +100,7 @@ async def test_a_fault_in_the_booking_reaches_those_that_wait(port, monkeypatch)
         raise RuntimeError("unexpected")
 
     async with a_job(port) as job:
-        monkeypatch.setattr(job._shared, "book", faulty)
+        monkeypatch.setattr(RedisLimit, "book", faulty)
         async with asyncio.timeout(20):
             with pytest.raises(RuntimeError):
                 await job.acquire(Lane.WRITES)
