@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from workos import WorkOSClient
-from workos._errors import AuthorizationError, BadRequestError, ConflictError, NotFoundError
+from workos import AuthorizationError, BadRequestError, ConflictError, NotFoundError, WorkOSClient
 from workos.authorization.models import Role
 from workos.common.models import AuthenticationFactor, AuthorizationPermission, User
 from workos.multi_factor_auth.models import UserAuthenticationFactorEnrollResponse
