@@ -49,9 +49,9 @@ async def main(url: str, users: int, organizations: int) -> None:
                 async with session.request(method, path, data=body) as answer:
                     json.loads(await answer.read())
 
-        before, started = time.process_time(), time.monotonic()
+        before = time.process_time()
         await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
-        print(json.dumps([time.process_time() - before, time.monotonic() - started]))
+        print(time.process_time() - before)
 
 
 if __name__ == "__main__":

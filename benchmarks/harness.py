@@ -11,8 +11,10 @@ import tempfile
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
@@ -55,20 +57,14 @@ class Used:
 
 
 @dataclass
-class Measured:
-    """One run of the target.
+class Measured(Used):
+    """What one run of the target took.
 
     Attributes:
-        seconds: Wall clock.
-        cpu: Seconds of CPU, user and system.
-        rss_mb: Peak resident memory.
         states: Number of STATE lines.
         last_state: The last of them.
     """
 
-    seconds: float
-    cpu: float
-    rss_mb: float
     states: int
     last_state: bytes
 
@@ -116,7 +112,7 @@ def run_target(
     with output.open("rb") as file:
         for last in file:  # noqa: B007 - the last one is wanted
             count += 1
-    return Measured(used.seconds, used.cpu, used.rss_mb, count, last)
+    return Measured(**vars(used), states=count, last_state=last)
 
 
 def run_command(command: Sequence[str | Path], lines: Iterable[bytes], **options: Any) -> Used:
@@ -201,18 +197,16 @@ def stub() -> Iterator[str]:
         yield url
 
 
-def stub_counts(url: str) -> dict[str, Any]:
-    """What the stub counted."""
-    with urlopen(f"{url}/_stub/counts") as answer:
-        counts: dict[str, Any] = json.load(answer)
-    return counts
-
-
-def sandbox_counts(url: str) -> dict[str, Any]:
-    """What the sandbox counted."""
+def counts_of(url: str) -> dict[str, Any]:
+    """What the sandbox or the stub counted."""
     with urlopen(f"{url}/_sandbox/counts") as answer:
         counts: dict[str, Any] = json.load(answer)
     return counts
+
+
+def destination(url: str) -> str:
+    """As the target's checkpoint and ledger name it."""
+    return f"{urlsplit(url).netloc}#{sha256(API_KEY.encode()).hexdigest()[:8]}"
 
 
 def refused(counts: dict[str, Any]) -> int:

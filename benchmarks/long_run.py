@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from benchmarks.harness import (
-    API_KEY,
+    counts_of,
+    destination,
     folder,
     messages,
     run_target,
     stub,
-    stub_counts,
     with_state,
 )
 from target_workos_users.checkpoint.outputs import Outputs
@@ -42,8 +39,6 @@ RECORDS = 1_000_000
 
 BEFORE, NEW = 20_000, 20_000
 """Records of the short run that the long one is compared with; records left to load in both."""
-
-_PRINTED = ("first_name", "last_name", "email_verified", "external_id", "password_hash")
 
 CHUNK, IN_A_TURN, ORGANIZATIONS = 1000, 4, 100
 
@@ -83,7 +78,7 @@ def _resumed(records: int) -> dict[str, Any]:
         load = partial(run_target, folder=path, base_url=url, rate_limit=1_000_000)
         started = time.monotonic()
         run = load(with_state(state, messages(records + NEW, ORGANIZATIONS)))
-        counts = stub_counts(url)
+        counts = counts_of(url)
         # And another import beside the same ledger, which has nothing to skip.
         startup = load(messages(1, 1, start=records + NEW))
         new = load(messages(NEW, ORGANIZATIONS, start=records + NEW + 1))
@@ -124,11 +119,11 @@ class History:
     """
 
     def __init__(self, path: Path, url: str) -> None:
-        destination = f"{urlsplit(url).netloc}#{sha256(API_KEY.encode()).hexdigest()[:8]}"
+        environment = destination(url)
         errors = path / "errors.jsonl"
         self._ledger = Ledger.open(f"{errors}.ledger", print)
-        self._ledger.destination = destination
-        self._outputs = Outputs(str(errors), self._ledger, Start(None, {}), destination)
+        self._ledger.destination = environment
+        self._outputs = Outputs(str(errors), self._ledger, Start(None, {}), environment)
         self._checkpoint = self._outputs.checkpoint
         self._checkpoint.open_stream("users", "users")
         self._organizations = {f"org-{n}": _id("org", n) for n in range(ORGANIZATIONS)}
@@ -234,7 +229,6 @@ def main(path: Path, url: str, records: int) -> None:
         "state_ms": history.states.first_and_last(1e3),
         "state_last": history.state_last,
         "state_bytes": history.state_bytes,
-        "history_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }
     print(json.dumps(figures))
 

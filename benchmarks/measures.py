@@ -9,15 +9,14 @@ import sys
 import time
 from collections import Counter
 from functools import partial
-from hashlib import sha256
 from itertools import islice
 from typing import Any
-from urllib.parse import urlsplit
 
 from benchmarks.harness import (
-    API_KEY,
     BIN,
     Measured,
+    counts_of,
+    destination,
     folder,
     median,
     messages,
@@ -25,7 +24,6 @@ from benchmarks.harness import (
     refused,
     run_target,
     sandbox,
-    sandbox_counts,
     stub,
     with_state,
     written,
@@ -61,7 +59,7 @@ def _at_limit(users: int, rate: int, *flags: str) -> dict[str, Any]:
         concurrency = max(20, min(100, rate))
         settings = {"rate_limit": rate, "concurrency": concurrency}
         run_target(messages(users, 30), path, base_url=url, **settings)
-        counts = sandbox_counts(url)
+        counts = counts_of(url)
     used = counts["writes"] / counts["write_seconds"]
     return {
         "writes_per_s": round(used, 2),
@@ -75,7 +73,7 @@ def shared_limit() -> dict[str, Any]:
     """The server allows 30 writes a second, the target is set to 50."""
     with sandbox(*LATENCY, "--write-limit", "300") as url, folder() as path:
         run_target(messages(1500, 30), path, base_url=url, abort_error_rate=0.0)
-        counts = sandbox_counts(url)
+        counts = counts_of(url)
     taken = counts["writes"] - refused(counts)
     return {
         "share_of_limit": round(taken / counts["write_seconds"] / 30, 4),
@@ -96,10 +94,9 @@ def ceiling() -> dict[str, Any]:
                 capture_output=True,
                 check=True,
             )
-            cpu, _ = json.loads(bare.stdout)
             startup = _startup(url)
             run = run_target(read_back(source), path, base_url=url, **FAST)
-        bares.append(cpu / requests)
+        bares.append(float(bare.stdout) / requests)
         startups.append(startup.cpu)
         targets.append((run.cpu - startup.cpu) / requests)
         rates.append(users / (run.seconds - startup.seconds))
@@ -154,7 +151,7 @@ def _state_after(records: int, url: str) -> bytes:
     entry = {
         "version": VERSION,
         "lineage": "benchmark",
-        "destination": f"{urlsplit(url).netloc}#{sha256(API_KEY.encode()).hexdigest()[:8]}",
+        "destination": destination(url),
         "started": "2026-01-01T00:00:00Z",
         "streams": {"users": {"records": records, "chunks": chunks}},
     }
@@ -217,10 +214,10 @@ def change(users: int = 100_000) -> dict[str, Any]:
             "sorted_otherwise": some[::-1],
             "one_first_name_changed": [*one[::-1], some[0]],
         }.items():
-            before = sandbox_counts(url)["total"]
+            before = counts_of(url)["total"]
             run = run_target(with_state(state, [schema, *lines, end]), path, **settings)
             state = run.last_state or state
-            figures[name] = sandbox_counts(url)["total"] - before
+            figures[name] = counts_of(url)["total"] - before
     return figures
 
 
@@ -232,13 +229,11 @@ def lost_state(users: int = 100_000) -> dict[str, Any]:
         run_target(messages(users), path, base_url=url, **FAST)
         for name, settings in runs.items():
             with folder() as fresh:
-                before = sandbox_counts(url)["total"]
+                before = counts_of(url)["total"]
                 paths = {"differences_path": str(fresh / "differences.jsonl")}
                 run = run_target(messages(users), fresh, base_url=url, **paths, **settings)
             figures |= {
-                f"{name}_requests_a_user": round(
-                    (sandbox_counts(url)["total"] - before) / users, 4
-                ),
+                f"{name}_requests_a_user": round((counts_of(url)["total"] - before) / users, 4),
                 f"{name}_users_per_s": round(users / run.seconds),
                 f"{name}_rss_mb": round(run.rss_mb),
             }

@@ -27,6 +27,7 @@ from benchmarks.harness import (
     RECORD,
     SCHEMA,
     STATE,
+    counts_of,
     folder,
     message,
     messages,
@@ -35,7 +36,6 @@ from benchmarks.harness import (
     run_target,
     sandbox,
     stub,
-    stub_counts,
     written,
 )
 from workos_sandbox import read_contents
@@ -87,7 +87,7 @@ def _turn(load: Callable[[Path, Path, str], Used | Measured], users: int) -> Tur
     """One import against the stub, and one of users in several organizations into the sandbox."""
     with stub() as url, folder() as path:
         used = load(written(path, messages(users)), path, url)
-        requests = stub_counts(url)["requests"]
+        requests = counts_of(url)["requests"]
     if requests < users:
         raise RuntimeError(f"only {requests} requests: did it reach {url}?")
     memberships = users // 10

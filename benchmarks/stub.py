@@ -1,6 +1,6 @@
 """A stand-in for WorkOS that costs next to nothing: raw protocol, answers made ready.
 
-``GET /_stub/counts`` says how many requests came, and when users were first and last created.
+``GET /_sandbox/counts`` says how many requests came, and when users were first and last created.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Stub(asyncio.Protocol):
 
     def _answer(self, head: bytes) -> None:
         status, body = b"201 Created", _OTHER % next(self.ids)
-        if head.startswith(b"GET /_stub/counts "):
+        if head.startswith(b"GET /_sandbox/counts "):
             counts = {"requests": Stub.requests, "created": Stub.created}
             status, body = b"200 OK", json.dumps(counts).encode()
         elif head.startswith(b"GET"):
@@ -55,7 +55,7 @@ class Stub(asyncio.Protocol):
             body = _USER % next(self.ids)
             now = time.monotonic()
             Stub.created = (Stub.created[0] if Stub.created else now, now)
-        Stub.requests += not head.startswith(b"GET /_stub")
+        Stub.requests += not head.startswith(b"GET /_sandbox")
         self.transport.write(  # type: ignore[attr-defined]
             b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nX-Request-Id: req_1\r\n"
             b"Content-Length: %d\r\n\r\n%s" % (status, len(body), body)
