@@ -81,7 +81,7 @@ class ScriptedFault(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             try:
                 re.compile(pattern)
             except re.error as error:
-                raise ValueError(f"{name} is no regular expression: {error}") from error
+                raise ValueError(f"{name} isn't a regular expression: {error}") from error
 
 
 class Faults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -25,7 +25,7 @@ class FileLock:
 
     Raises:
         InUse: Another process has it.
-        OSError: The file can't be opened, or its file system knows no locks.
+        OSError: The file can't be opened, or its file system doesn't have locks.
     """
 
     def __init__(self, path: Path) -> None:

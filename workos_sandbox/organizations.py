@@ -1,7 +1,7 @@
 """Organizations: create, get, list, update, delete, and their domains.
 
 Sources: bodies and codes are those of the WorkOS OpenAPI spec; names need not be unique (its
-field text). The 409 for a domain and the 202 of a deletion, whose body is no JSON, are recorded in
+field text). The 409 for a domain and the 202 of a deletion, whose body isn't JSON, are recorded in
 workos-ruby's VCR cassettes. The wording of an external id that is taken isn't recorded; it holds
 "already been assigned", which the public import tools for WorkOS look for.
 """

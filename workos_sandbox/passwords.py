@@ -84,7 +84,7 @@ def _check_hash(password_hash: str | None, hash_type: str | None, position: str 
         )
     if not is_well_formed(hash_type, password_hash):
         raise ErrorResponse(
-            400, f"The password hash is no valid {hash_type} hash.", "invalid_password_hash"
+            400, f"The password hash isn't a valid {hash_type} hash.", "invalid_password_hash"
         )
 
 

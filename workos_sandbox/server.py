@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 
 
 class Sandbox(Environment):
-    """A WorkOS of one's own on a loopback port, kept in a SQLite file.
+    """A WorkOS of your own on a loopback port, kept in a SQLite file.
 
     ::
 
@@ -85,7 +85,7 @@ class Sandbox(Environment):
         for slug in roles:
             if not is_role_slug(slug):
                 raise SandboxError(
-                    f"{slug!r} is no role slug: expected 1 to 48 lower-case letters, digits, "
+                    f"{slug!r} isn't a role slug: expected 1 to 48 lower-case letters, digits, "
                     "hyphens and underscores"
                 )
         self.path = Path(path)
@@ -101,7 +101,7 @@ class Sandbox(Environment):
         """Open the file and listen.
 
         Raises:
-            SandboxError: The file is in use or no sandbox file, or the port is taken.
+            SandboxError: The file is in use or isn't a sandbox file, or the port is taken.
         """
         self.store = Store(self.path)
         try:

@@ -7,7 +7,7 @@ What a recorded answer doesn't show is the sub-code of a malformed email on crea
 ``invalid_email`` here, the spec's code on update. Radar's codes are those of the workos package
 (10.8.0), which documents a 403 on create; the status of ``ip_address_required`` and the wordings
 are written nowhere. The spec's ``email_change_not_allowed`` and ``user_deletion_not_allowed``
-concern users that a directory manages, which the sandbox hasn't.
+concern users that a directory manages, which the sandbox doesn't have.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def normalize_email(value: object) -> str:
     """Trimmed and lower-case, as WorkOS stores it (OpenAPI spec, field text of ``email``).
 
     Raises:
-        ErrorResponse: 422 if it is no string or empty.
+        ErrorResponse: 422 if it isn't a string, or is empty.
     """
     if not isinstance(value, str) or not value.strip():
         raise invalid_parameters("email_string_required", "Email should be a non-empty string.")

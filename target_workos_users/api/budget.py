@@ -75,7 +75,7 @@ class Budget:
 
     def spend(self, now: float) -> None:
         """Count one request as sent at ``now``."""
-        credit = _CREDIT if self._log else 0.0  # a start is no stall
+        credit = _CREDIT if self._log else 0.0  # a start isn't a stall
         self._next = max(self._next, now - credit) + SPAN / self.limit(now)
         self._count(now)
 

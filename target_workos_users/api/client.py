@@ -39,9 +39,9 @@ class Client:
     """Sends requests by way of the SDK, and tells what came of them.
 
     A record that WorkOS answers with a 500 every time, or with a 403, is one error line. An outage,
-    or a key that lacks a permission, is none, however many records meet it: the run stops. From
-    inside one request the two look the same. So the endpoint is asked what it says to a request
-    that names nobody and so has no effect.
+    or a key that lacks a permission, isn't an error line, however many records meet it: the run
+    stops. From inside one request the two look the same. So the endpoint is asked what it says to
+    a request that names nobody and so has no effect.
 
     Args:
         api_key: WorkOS secret key.

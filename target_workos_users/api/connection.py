@@ -39,7 +39,7 @@ class Connection(asyncio.BufferedProtocol):
             The response, complete.
 
         Raises:
-            NoResponse: The connection was lost, or something came that is no response.
+            NoResponse: The connection was lost, or what came isn't a response.
         """
         if self._transport.is_closing():  # right after TLS was agreed on, say
             raise NoResponse(f"connection lost ({_HUNG_UP})", ambiguous=False)
@@ -61,7 +61,7 @@ class Connection(asyncio.BufferedProtocol):
 
         Raises:
             OSError: It doesn't.
-            ValueError: The host's name is none.
+            ValueError: The host's name isn't valid.
         """
         transport = None
         try:
@@ -115,7 +115,7 @@ class Connection(asyncio.BufferedProtocol):
             self._done.set_exception(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is closed, by whomever."""
+        """It is closed, by either side."""
         if self._parser is None or self._done is None or self._done.done():
             return
         if exc is None and self._parser.feed_eof():

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _CONNECT_TIMEOUT = 10.0  # seconds; less than an attempt's, so that "nothing was sent" is known
 _HEADERS = ("Accept: */*", "Accept-Encoding: identity")  # bodies are half a kilobyte
-_WITHOUT_BODY = {"GET", "DELETE"}  # of another, some servers want the length even if it is none
+_WITHOUT_BODY = {"GET", "DELETE"}  # some servers want the length of any other, even if it is 0
 
 
 async def send(
@@ -44,9 +44,9 @@ async def send(
         The response.
 
     Raises:
-        NoResponse: With ``ambiguous`` telling whether anything was sent. A success that is no JSON
-            object (nor a DELETE's, which may be empty) is none of WorkOS's: something on the way
-            has put a page of its own in its place.
+        NoResponse: With ``ambiguous`` telling whether anything was sent. A success that isn't a
+            JSON object (nor a DELETE's, which may be empty) isn't WorkOS's: something on the way
+            has put its own page in its place.
         ValueError: The request can't be written.
     """
     base, target = _split(url)

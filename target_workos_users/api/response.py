@@ -55,7 +55,7 @@ class Response:
         status_code: HTTP status.
         headers: By names in lower case.
         content: The body.
-        object: The body's JSON object, as all of WorkOS's bodies are; None if it is none.
+        object: The body's JSON object, as all of WorkOS's bodies are; None if it isn't one.
         ambiguous: The request is a write that may have taken effect whatever this response says:
             this attempt got a 5xx, or an earlier one did, or was lost after it was sent.
         attempt: Which attempt of its request it answers, from 1.

@@ -46,7 +46,7 @@ class ResponseParser:
         """Take what has come; returns whether the response is complete.
 
         Raises:
-            NoResponse: It is no HTTP.
+            NoResponse: It isn't HTTP.
             TooLarge: It has more than 1 MiB.
         """
         try:
@@ -89,7 +89,7 @@ class ResponseParser:
             try:
                 body = unpacker.decompress(body, _LONGEST_BODY + 1)
             except zlib.error:
-                return body  # identity, say; or it is no JSON, and looked at as such
+                return body  # identity, say; or it isn't JSON, which is found out later
         if len(body) > _LONGEST_BODY:
             raise self._too_large()
         return body

@@ -25,7 +25,7 @@ class Sdk(AsyncWorkOSClient):
     Args:
         api_key: WorkOS secret key.
         base_url: Where WorkOS is.
-        transport: Sends the requests. What it raises is none of the SDK's errors, and passes
+        transport: Sends the requests. What it raises isn't one of the SDK's errors, so it passes
             through: the SDK sees successes only.
     """
 

@@ -54,7 +54,7 @@ class Transport:
         rate_limit: Writes per second on ``/user_management/*`` (see :class:`.Pacer`).
         max_retries: Attempts after the first for 408, 429, 5xx, timeouts and lost connections.
         concurrency: Requests in flight at most; as many connections are kept.
-        pacer: One that shares the limit with other jobs, instead of one of its own.
+        pacer: One that shares the limit with other jobs, instead of its own.
         backoff: Seconds to wait at most after the n-th failed attempt, from 0.
 
     Attributes:

@@ -69,7 +69,7 @@ class MadeByImport:
         """Things are deleted: checkpoints of all runs so far cover nothing any more.
 
         Yields:
-            While records are found by what they made, which an import hasn't to pay for.
+            While records are found by what they made, which an import doesn't have to pay for.
         """
         self._database.write("INSERT OR REPLACE INTO meta SELECT 'undone', max(id) FROM runs", ())
         for column in _SOUGHT:

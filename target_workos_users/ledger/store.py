@@ -171,7 +171,7 @@ def _check_ours(path: Path) -> None:
     with path.open("rb") as file:
         head = file.read(72)
     if path.suffix != ".ledger" and head[68:] != _APPLICATION.to_bytes(4):
-        raise OSError(0, "it is no SQLite database")
+        raise OSError(0, "it isn't an SQLite database")
 
 
 def _unusable(path: Path, why: str) -> SettingsError:

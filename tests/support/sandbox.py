@@ -1,4 +1,4 @@
-"""A sandbox that answers from another thread, and a client of its own for it."""
+"""A sandbox that answers from another thread, and a client for it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def running_sandbox(path: Path, **options: Any) -> Iterator[Sandbox]:
 
 
 def client(api_key: str = DEFAULT_API_KEY) -> requests.Session:
-    """A session that sends a key, and knows no proxy and no .netrc."""
+    """A session that sends a key, and ignores proxies and .netrc."""
     session = requests.Session()
     session.trust_env = False
     session.headers["Authorization"] = f"Bearer {api_key}"
@@ -49,7 +49,7 @@ def client(api_key: str = DEFAULT_API_KEY) -> requests.Session:
 
 
 def call(sandbox: Sandbox, method: str, path: str, body: Any = None, **query: str) -> Any:
-    """A request to the sandbox, as a client of one's own would send it; the answer's JSON."""
+    """A request to the sandbox, as another client would send it; the answer's JSON."""
     url = sandbox.base_url + quote(path, safe="/?=&%")
     with client(sandbox.api_key) as session:
         answer = session.request(method, url, params=query, json=body, timeout=30)

@@ -53,17 +53,17 @@ class CSVFile:
     dialect: Mapping[str, Any] = field(default_factory=dict)
 
     def header(self) -> list[str]:
-        """The column names, spaces around them taken off; nameless columns at the end are none.
+        """The column names, spaces around them taken off, without nameless ones at the end.
 
         Raises:
             TapError: The file can't be read, is empty, isn't a CSV file in this encoding and with
-                this delimiter, or its first line is no header.
+                this delimiter, or its first line isn't a header.
         """
         with self._open() as (lines, reader):
             return self._read_header(lines, reader)[0]
 
     def rows(self) -> Iterator[Row]:
-        """The rows after the header in the order of the file; blank lines are none.
+        """The rows after the header in the order of the file, without blank lines.
 
         A row with too many or too few fields, a value in a column without a name, NUL bytes, bytes
         outside the encoding, a quote that isn't closed or has text after it, or anything else that

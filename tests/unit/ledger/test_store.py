@@ -91,7 +91,7 @@ def test_another_programs_database_is_left_alone(path):
 def test_a_file_that_may_be_anything_is_left_alone(tmp_path):
     path = tmp_path / "customers.csv"
     path.write_text("email\nann@example.com\n" * 100)
-    with pytest.raises(SettingsError, match="no SQLite database"):
+    with pytest.raises(SettingsError, match="isn't an SQLite database"):
         opened_and_closed(path)
     assert path.read_text() == "email\nann@example.com\n" * 100
 

@@ -118,7 +118,7 @@ def test_fault_and_role_options_reach_the_sandbox(start):
     [
         (["--host", "0.0.0.0"], "loopback only"),
         (["--share-500", "0.7", "--share-503", "0.7"], "more than 1"),
-        (["--role", "No"], "no role slug"),
+        (["--role", "No"], "isn't a role slug"),
         (["--no-limits", "--write-limit", "5"], "--no-limits excludes"),
     ],
 )

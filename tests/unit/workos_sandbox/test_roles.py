@@ -15,7 +15,7 @@ def test_admin_member_and_the_roles_asked_for_are_there_from_the_start(db, run):
 
 
 def test_a_role_that_workos_would_not_take_is_refused_at_the_start(db):
-    with pytest.raises(SandboxError, match="'No Slug' is no role slug"):
+    with pytest.raises(SandboxError, match="'No Slug' isn't a role slug"):
         Sandbox(db, roles=["No Slug"])
 
 
