@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import workos_sandbox  # its web server is imported when it is asked for
 from target_workos_users.api.client import Client
+from target_workos_users.api.pacing import Pacer
+from target_workos_users.api.shared_pacing import SharedPacer
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
 from target_workos_users.exceptions import SettingsError
@@ -16,7 +18,6 @@ from target_workos_users.exceptions import SettingsError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from target_workos_users.api.pacing import Pacer
     from target_workos_users.settings.settings import Settings
 
 
@@ -61,7 +62,7 @@ async def connect(settings: Settings) -> AsyncIterator[Api]:
         SharedLimitLost: The Redis server that shares the rate limit can't be used.
     """
     async with AsyncExitStack() as stack:
-        pacer = await _shared_pacer(settings, stack)
+        transport = Transport(await _pacer(settings, stack), max_retries=settings.max_retries)
         api_key, base_url = settings.api_key, settings.base_url
         if settings.sandbox_path:
             with _sandbox_errors():
@@ -69,12 +70,6 @@ async def connect(settings: Settings) -> AsyncIterator[Api]:
                     workos_sandbox.Sandbox(settings.sandbox_path)
                 )
             api_key, base_url = sandbox.api_key, sandbox.base_url
-        transport = Transport(
-            rate_limit=settings.rate_limit,
-            max_retries=settings.max_retries,
-            concurrency=settings.concurrency,
-            pacer=pacer,
-        )
         client = Client(
             api_key=api_key,
             base_url=base_url,
@@ -85,15 +80,15 @@ async def connect(settings: Settings) -> AsyncIterator[Api]:
         yield Api(WorkOS(client), transport)
 
 
-async def _shared_pacer(settings: Settings, stack: AsyncExitStack) -> Pacer | None:
-    """A pacer that shares the rate limit with all jobs of one destination, if that is set."""
+async def _pacer(settings: Settings, stack: AsyncExitStack) -> Pacer:
+    """A pacer, which shares the rate limit with all jobs of one destination if that is set."""
+    rate_limit, in_flight = settings.rate_limit, settings.concurrency
     if not settings.rate_limit_redis_url:
-        return None
+        return Pacer(rate_limit=rate_limit, in_flight=in_flight)
     from target_workos_users.api.redis_limit import RedisLimit  # noqa: PLC0415 - an optional extra
-    from target_workos_users.api.shared_pacing import SharedPacer  # noqa: PLC0415 - as above
 
-    rate_limit, name = settings.rate_limit, destination(settings)
-    shared = await RedisLimit.open(settings.rate_limit_redis_url, name, rate_limit=rate_limit)
-    pacer = SharedPacer(shared, rate_limit=rate_limit, in_flight=settings.concurrency)
+    url, name = settings.rate_limit_redis_url, destination(settings)
+    shared = await RedisLimit.open(url, name, rate_limit=rate_limit)
+    pacer = SharedPacer(shared, rate_limit=rate_limit, in_flight=in_flight)
     stack.push_async_callback(pacer.close)
     return pacer

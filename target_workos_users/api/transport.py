@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from target_workos_users.api.connections import Connections
 from target_workos_users.api.endpoints import Endpoint, endpoint_of
 from target_workos_users.api.http import send
-from target_workos_users.api.pacing import Pacer
 from target_workos_users.api.response import (
     ErrorResponse,
     NoResponse,
@@ -29,6 +28,8 @@ from target_workos_users.api.statistics import TransportStats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from target_workos_users.api.pacing import Pacer
 
 _LONGEST_BACKOFF = 30.0  # seconds
 _PATIENCE = 120.0  # seconds; twice WorkOS's longest rate window
@@ -51,10 +52,8 @@ class Transport:
     """Sends the SDK's requests: paced, in one connection pool, retried while that is safe.
 
     Args:
-        rate_limit: Writes per second on ``/user_management/*`` (see :class:`.Pacer`).
+        pacer: Lets each attempt wait for its turn.
         max_retries: Attempts after the first for 408, 429, 5xx, timeouts and lost connections.
-        concurrency: Requests in flight at most; as many connections are kept.
-        pacer: One that shares the limit with other jobs, instead of its own.
         backoff: Seconds to wait at most after the n-th failed attempt, from 0.
 
     Attributes:
@@ -63,15 +62,13 @@ class Transport:
 
     def __init__(
         self,
+        pacer: Pacer,
         *,
-        rate_limit: float,
         max_retries: int,
-        concurrency: int,
-        pacer: Pacer | None = None,
         backoff: Callable[[int], float] = longest_backoff,
     ) -> None:
         self.stats = TransportStats()
-        self._pacer = pacer or Pacer(rate_limit=rate_limit, in_flight=concurrency)
+        self._pacer = pacer
         self._now = asyncio.get_running_loop().time
         self._max_retries = max_retries
         self._backoff = backoff

@@ -9,9 +9,6 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Self
 
-from target_workos_users.api.client import Client
-from target_workos_users.api.transport import Transport
-from target_workos_users.api.workos import WorkOS
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.outcome import Outcome, Result
@@ -23,12 +20,14 @@ from target_workos_users.records.parse import UserRow
 from target_workos_users.records.totp import Totp
 from tests.support.model import make_settings
 from tests.support.sandbox import call
+from tests.support.scripted_api import Api
 from workos_sandbox import Action, Faults, Sandbox, ScriptedFault, read_contents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from target_workos_users.api.workos import WorkOS
     from workos_sandbox import Contents
 
 USERS = "/user_management/users$"
@@ -41,17 +40,9 @@ TOTP = Totp(SECRET, None, None)
 
 
 def api_of(sandbox: Sandbox, *, max_retries: int = 5) -> WorkOS:
-    """The sandbox's API, to be closed; attempts follow each other fast."""
-    transport = Transport(
-        rate_limit=10_000, max_retries=max_retries, concurrency=20, backoff=lambda _attempt: 0.01
-    )
-    return WorkOS(
-        Client(
-            api_key=sandbox.api_key,
-            base_url=sandbox.base_url,
-            transport=transport,
-            request_timeout=5,
-        )
+    """The sandbox's API, to be closed."""
+    return Api(
+        sandbox.base_url, api_key=sandbox.api_key, max_retries=max_retries, request_timeout=5
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from target_workos_users.api.client import Client
+from target_workos_users.api.pacing import Pacer
 from target_workos_users.api.transport import Transport
 from target_workos_users.api.workos import WorkOS
 from target_workos_users.exceptions import ApiError
@@ -20,13 +21,12 @@ NOBODY = "0" * 26  # the id that a look at an endpoint asks for
 class Api(WorkOS):
     """The calls, and the transport that they go through; attempts follow each other at once."""
 
-    def __init__(self, url, *, request_timeout=30.0):
-        self.transport = Transport(
-            rate_limit=1e6, max_retries=2, concurrency=5, backoff=lambda _: 0.0
-        )
+    def __init__(self, url, *, api_key=KEY, max_retries=2, request_timeout=30.0):
+        pacer = Pacer(rate_limit=1e6, in_flight=20)
+        self.transport = Transport(pacer, max_retries=max_retries, backoff=lambda _: 0.0)
         super().__init__(
             Client(
-                api_key=KEY,
+                api_key=api_key,
                 base_url=url,
                 transport=self.transport,
                 request_timeout=request_timeout,

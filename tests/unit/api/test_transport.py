@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from target_workos_users.api.pacing import Pacer
 from target_workos_users.api.response import ErrorResponse, NoResponse, Redirected
 from target_workos_users.api.transport import Stopped, Transport, longest_backoff
 from tests.support.scripted_server import OK, Cut, Drop, Hang, ScriptedServer, reply
@@ -22,9 +23,9 @@ RETRIED = [408, 425, 429, 500, 501, 502, 503, 504, 520, 530]
 class Sender:
     """A transport to a server."""
 
-    def __init__(self, url, **changes):
-        given = {"rate_limit": 1e6, "max_retries": 2, "concurrency": 20, "backoff": lambda _: 0.0}
-        self.transport = Transport(**given | changes)
+    def __init__(self, url, *, rate_limit=1e6, in_flight=20, backoff=0.0):
+        pacer = Pacer(rate_limit=rate_limit, in_flight=in_flight)
+        self.transport = Transport(pacer, max_retries=2, backoff=lambda _: backoff)
         self.stats = self.transport.stats
         self.url = url
 
@@ -241,7 +242,7 @@ async def test_paced_requests_share_a_connection_and_send_no_cookies():
 async def test_no_more_requests_are_in_flight_than_allowed():
     async with (
         ScriptedServer(default=Hang()) as server,
-        Sender(server.url, concurrency=3) as client,
+        Sender(server.url, in_flight=3) as client,
     ):
         sending = [asyncio.create_task(client.send(FIND_USER)) for _ in range(10)]
         await asyncio.sleep(0.3)
@@ -253,7 +254,7 @@ async def test_no_more_requests_are_in_flight_than_allowed():
 
 async def test_stopping_ends_a_retry_that_waits_at_once(workos):
     workos.says(CREATE_USER, 500)
-    async with Sender(workos.url, backoff=lambda _: 1e6) as client:
+    async with Sender(workos.url, backoff=1e6) as client:
         sending = asyncio.create_task(client.send(CREATE_USER))
         await until(lambda: client.stats.attempts)
         await asyncio.sleep(0.05)
@@ -264,7 +265,7 @@ async def test_stopping_ends_a_retry_that_waits_at_once(workos):
 
 async def test_stopping_again_while_a_deadline_passes_is_fine(workos):
     workos.says(FIND_USER, 503)
-    async with Sender(workos.url, backoff=lambda _: 1e6) as client:
+    async with Sender(workos.url, backoff=1e6) as client:
         waiting = asyncio.create_task(client.send(FIND_USER))
         await until(lambda: client.stats.attempts)
         await asyncio.sleep(0.05)
