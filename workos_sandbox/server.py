@@ -27,7 +27,6 @@ from workos_sandbox.wire import http_response, send_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import TracebackType
 
     from workos_sandbox.faults import Action
 
@@ -113,12 +112,7 @@ class Sandbox(Environment):
             raise
         return self
 
-    async def __aexit__(
-        self,
-        exc_type: type[BaseException] | None,
-        exc: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Stop listening, end what is in flight, close the file."""
         self._closing.set()
         try:

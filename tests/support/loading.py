@@ -70,11 +70,10 @@ def failing(
     path: str, status: int, body: str = "{}", method: str | None = None, **more: Any
 ) -> Faults:
     """Requests are answered so, and not handled; ``more`` of :class:`ScriptedFault`."""
-    action = Action("answer", status=status, body=body)
-    return Faults(script=[ScriptedFault(path, action, method, **more)])
+    return lost(path, Action("answer", status=status, body=body), method, **more)
 
 
-def lost(path: str, action: Action, method: str = "POST", **more: Any) -> Faults:
+def lost(path: str, action: Action, method: str | None = "POST", **more: Any) -> Faults:
     """Requests come to grief in some way; ``more`` of :class:`ScriptedFault`."""
     return Faults(script=[ScriptedFault(path, action, method, **more)])
 
@@ -87,23 +86,17 @@ class Run:
         after: The run that it goes on from; None: nothing is known of an earlier one.
         cleared: The state was cleared since then: what that run knew is to be verified.
         state: Organizations that the checkpoint knows; if left out, those of that run.
-        existing_users: The setting.
-        update_passwords: The setting.
-        unknown_roles: The setting.
-        require_membership: The setting.
+        settings: Others than their defaults.
     """
 
     def __init__(
         self,
         environment: Environment,
         *,
-        after: Self | None,
-        cleared: bool,
-        state: Mapping[str, str] | None,
-        existing_users: Any,
-        update_passwords: Any,
-        unknown_roles: Any,
-        require_membership: bool,
+        after: Self | None = None,
+        cleared: bool = False,
+        state: Mapping[str, str] | None = None,
+        **settings: Any,
     ) -> None:
         self.ledger = after.ledger if after else Ledger.open(None, lambda _: None)
         self.ledger.begin("import", "cleared" if cleared else "the checkpoint")
@@ -112,13 +105,8 @@ class Run:
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
-        settings = make_settings(
-            existing_users=existing_users,
-            update_passwords=update_passwords,
-            unknown_roles=unknown_roles,
-            require_membership=require_membership,
-        )
-        self.loader = Loader(api, settings, self.ledger, state or {}, delays=(0, 0, 0))
+        made = make_settings(**settings)
+        self.loader = Loader(api, made, self.ledger, state or {}, delays=(0, 0, 0))
         self.organizations, self.hints = self.loader.organizations, self.loader.hints
 
     async def load(self, row: UserRow, **options: bool) -> Outcome:
@@ -176,30 +164,9 @@ class Environment:
         self.api = api_of(sandbox)
         self._runs: list[Run] = []
 
-    def run(
-        self,
-        existing_users: str = "keep",
-        *,
-        after: Run | None = None,
-        cleared: bool = False,
-        state: Mapping[str, str] | None = None,
-        update_passwords: str = "changed",
-        unknown_roles: str = "fail",
-        require_membership: bool = False,
-    ) -> Run:
+    def run(self, existing_users: str = "keep", **options: Any) -> Run:
         """A run; see :class:`Run`."""
-        self._runs.append(
-            Run(
-                self,
-                after=after,
-                cleared=cleared,
-                state=state,
-                existing_users=existing_users,
-                update_passwords=update_passwords,
-                unknown_roles=unknown_roles,
-                require_membership=require_membership,
-            )
-        )
+        self._runs.append(Run(self, existing_users=existing_users, **options))
         return self._runs[-1]
 
     @property

@@ -33,7 +33,7 @@ def running_sandbox(path: Path, **options: Any) -> Iterator[Sandbox]:
         try:
             yield sandbox
         finally:
-            wait_for(sandbox.__aexit__(None, None, None))
+            wait_for(sandbox.__aexit__())
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

@@ -189,5 +189,5 @@ def open_lab(template: Template) -> Iterator[Lab]:
         try:
             yield Lab(folder, template, loop, sandbox)
         finally:
-            loop.run_until_complete(sandbox.__aexit__(None, None, None))
+            loop.run_until_complete(sandbox.__aexit__())
             loop.end()
