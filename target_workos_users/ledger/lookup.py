@@ -13,7 +13,6 @@ from target_workos_users.ledger.store import open_for_reading
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from sqlite3 import Connection
 
 _WORDS = {Made.YES: "made", Made.ATTEMPTED: "made or found", Made.NO: "found"}
 
@@ -34,7 +33,6 @@ FROM records r JOIN streams s ON s.id = r.stream LEFT JOIN runs ON runs.id = r.t
     LEFT JOIN organizations o ON o.id = r.organization
 WHERE r.person = ? ORDER BY r.turn
 """
-
 
 _COUNTS = """
 SELECT
@@ -154,21 +152,8 @@ def read_ids(path: Path) -> Iterator[Ids]:
         SettingsError: It can't be read, or isn't a ledger.
     """
     with open_for_reading(path) as database:
-        for row in database.execute(_IDS):
-            (
-                stream,
-                external_id,
-                email,
-                user_id,
-                made,
-                org,
-                org_id,
-                membership,
-                ours,
-                done,
-                error,
-                _,
-            ) = row
+        for stream, external_id, email, user_id, made, *rest in database.execute(_IDS):
+            org, org_id, membership, ours, done, error, _ = rest
             yield Ids(
                 stream=stream,
                 external_id=external_id,
@@ -195,7 +180,8 @@ def read_fate(path: Path, email: str) -> Fate | None:
     """
     email = email.strip().lower()
     with open_for_reading(path) as database:
-        key = _fingerprinter(database).number(email)
+        (secret,) = database.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()
+        key = Fingerprinter(secret).number(email)
         person = database.execute(
             "SELECT external_id, user_id, made FROM people WHERE key = ?", (key,)
         ).fetchone()
@@ -225,9 +211,3 @@ def _row(stream: str, number: int, chunk: int, done: int, error: str | None, *re
 
 def _membership(membership_id: str | None, made: int) -> str | None:
     return ("made" if made else "found") if membership_id else None
-
-
-def _fingerprinter(database: Connection) -> Fingerprinter:
-    return Fingerprinter(
-        database.execute("SELECT value FROM meta WHERE name = 'key'").fetchone()[0]
-    )
