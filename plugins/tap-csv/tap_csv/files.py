@@ -97,7 +97,7 @@ def file_definitions(config: Mapping[str, Any]) -> list[FileDefinition]:
     names = [definition.entity for definition in definitions]
     for name in names:
         if names.count(name) > 1:
-            raise TapError(f"`files`: entity {name} stands there twice; its path may be a folder")
+            raise TapError(f"`files`: entity {name} is listed twice; its path may be a folder")
     return definitions
 
 

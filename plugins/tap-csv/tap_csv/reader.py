@@ -151,7 +151,7 @@ class CSVFile:
         if not lines.row:
             raise TapError(f"{self.path} is empty: its first line must be the header")
         if not any(names):
-            raise TapError(f"{self.path}: the first line is blank, it must be the header")
+            raise TapError(f"{self.path}: the first line is blank: it must be the header")
         if lines.flaws:
             raise TapError(f"{self.path}: the header has {lines.flaws[0]}")
         if len(names) == 1:

@@ -87,7 +87,7 @@ def test_a_wrong_entry_is_refused(folder, monkeypatch, entry, message):
 
 def test_one_entity_can_not_be_defined_twice(folder):
     entry = {"entity": "users", "path": str(folder / "a.csv")}
-    with pytest.raises(TapError, match="entity users stands there twice"):
+    with pytest.raises(TapError, match="entity users is listed twice"):
         file_definitions({"files": [entry, entry]})
 
 
