@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 BIN = Path(sys.executable).parent
 API_KEY = "sk_test_sandbox"
@@ -212,8 +211,3 @@ def destination(url: str) -> str:
 def refused(counts: dict[str, Any]) -> int:
     """Number of 429 in these counts."""
     return sum(outcomes.get("429", 0) for outcomes in counts["requests"].values())
-
-
-def median(run: Callable[[], float], times: int = 3) -> float:
-    """The median of several runs."""
-    return statistics.median(run() for _ in range(times))
