@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from contextlib import suppress
 
 
 class ConnectProxy:
-    """A proxy in a thread of its own, that takes CONNECT only and keeps what it saw.
+    """A proxy that takes CONNECT only and keeps what it saw.
 
     Args:
         tls: It is spoken to by TLS, as this context says.
@@ -24,30 +23,15 @@ class ConnectProxy:
         self.heads, self.seen = [], b""
         self._tls, self._userinfo = tls, userinfo
         self._tasks = set()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
 
-    def __enter__(self):
-        self._thread.start()
-        self._call(self._open())
-        return self
-
-    def __exit__(self, *_):
-        self._call(self._close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def _call(self, coroutine):
-        asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
-
-    async def _open(self):
+    async def __aenter__(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         scheme = "https" if self._tls else "http"
         port = self._server.sockets[0].getsockname()[1]
         self.url = f"{scheme}://{self._userinfo}@127.0.0.1:{port}"
+        return self
 
-    async def _close(self):
+    async def __aexit__(self, *_):
         self._server.close()
         for task in self._tasks:
             task.cancel()

@@ -1,11 +1,11 @@
-"""A sandbox that answers from another thread, and a client for it."""
+"""Servers that answer from another thread, a sandbox first of all, and a client for that."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -14,12 +14,15 @@ from workos_sandbox import DEFAULT_API_KEY, Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from pathlib import Path
+
+Server = TypeVar("Server")
 
 
 @contextlib.contextmanager
-def running_sandbox(path: Path, **options: Any) -> Iterator[Sandbox]:
-    """A sandbox that answers from another thread, as another process would."""
+def in_another_thread(server: AbstractAsyncContextManager[Server]) -> Iterator[Server]:
+    """Enter it there, so that it answers as another process would."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -28,16 +31,20 @@ def running_sandbox(path: Path, **options: Any) -> Iterator[Sandbox]:
         return asyncio.run_coroutine_threadsafe(coroutine, loop).result(30)
 
     try:
-        sandbox = Sandbox(path, **options)
-        wait_for(sandbox.__aenter__())
+        entered = wait_for(server.__aenter__())
         try:
-            yield sandbox
+            yield entered
         finally:
-            wait_for(sandbox.__aexit__())
+            wait_for(server.__aexit__(None, None, None))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+def running_sandbox(path: Path, **options: Any) -> AbstractContextManager[Sandbox]:
+    """A sandbox that answers from another thread."""
+    return in_another_thread(Sandbox(path, **options))
 
 
 def client(api_key: str = DEFAULT_API_KEY) -> requests.Session:

@@ -97,7 +97,7 @@ async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
     trusted, monkeypatch, proxy_tls
 ):
     context = trusted("127.0.0.1")
-    with ConnectProxy(tls=context if proxy_tls else None) as proxy:
+    async with ConnectProxy(tls=context if proxy_tls else None) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with ScriptedServer(tls=context) as server, client() as get:
             for _ in range(2):
@@ -113,7 +113,7 @@ async def test_a_tunnel_of_a_proxys_is_kept_and_the_proxy_sees_no_key(
 async def test_what_is_behind_a_proxy_must_have_a_good_certificate_too(
     trusted, monkeypatch, proxy_tls
 ):
-    with ConnectProxy(tls=trusted("127.0.0.1") if proxy_tls else None) as proxy:
+    async with ConnectProxy(tls=trusted("127.0.0.1") if proxy_tls else None) as proxy:
         monkeypatch.setenv("https_proxy", proxy.url)
         async with ScriptedServer(tls=trusted("other.test")) as server, client() as get:
             with pytest.raises(NoResponse, match=r"can't connect to 127.0.0.1 \(IP add") as caught:

@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 from tests.support.connect_proxy import ConnectProxy
+from tests.support.sandbox import in_another_thread
 from tests.whole.secrets import canaries
 from tests.whole.secrets.conftest import Watch
 from tests.whole.secrets.echo_server import Echo, echo_server
@@ -26,7 +27,8 @@ def https_server(folder, name="localhost"):
         yield server, path
 
 
-USERINFO = f"canary:{canaries.PROXY_PASSWORD}"
+def running_proxy():
+    return in_another_thread(ConnectProxy(userinfo=f"canary:{canaries.PROXY_PASSWORD}"))
 
 
 def sent_key(server):
@@ -62,7 +64,7 @@ def test_not_if_it_is_another_hosts(tmp_path):
     "name", ["https_proxy", pytest.param("HTTPS_PROXY", marks=pytest.mark.slow)]
 )
 def test_through_a_proxy_the_key_goes_encrypted(tmp_path, name):
-    with https_server(tmp_path) as (server, certificate), ConnectProxy(userinfo=USERINFO) as proxy:
+    with https_server(tmp_path) as (server, certificate), running_proxy() as proxy:
         Watch(tmp_path, base_url=server.url).run(
             **{name: proxy.url}, SSL_CERT_FILE=str(certificate)
         )
@@ -75,7 +77,7 @@ def test_through_a_proxy_the_key_goes_encrypted(tmp_path, name):
 
 @pytest.mark.slow
 def test_no_proxy_leaves_the_proxy_out(tmp_path):
-    with https_server(tmp_path) as (server, certificate), ConnectProxy(userinfo=USERINFO) as proxy:
+    with https_server(tmp_path) as (server, certificate), running_proxy() as proxy:
         Watch(tmp_path, base_url=server.url).run(
             https_proxy=proxy.url,
             no_proxy="localhost",
@@ -98,7 +100,7 @@ def test_a_proxy_that_is_not_there_is_named_without_its_password(tmp_path):
 
 
 def test_what_goes_in_clear_goes_to_this_machine_without_a_proxy(tmp_path):
-    with echo_server(Echo(status=401)) as server, ConnectProxy(userinfo=USERINFO) as proxy:
+    with echo_server(Echo(status=401)) as server, running_proxy() as proxy:
         Watch(tmp_path, base_url=server.url).run(http_proxy=proxy.url, all_proxy=proxy.url)
     assert sent_key(server)
     assert not proxy.heads
