@@ -47,7 +47,7 @@ def destination(settings: Settings) -> str:
 
 @contextmanager
 def _sandbox_errors() -> Iterator[None]:
-    """What the sandbox can't do is for the settings to put right."""
+    """The sandbox's errors, as errors of the settings."""
     try:
         yield
     except workos_sandbox.SandboxError as error:

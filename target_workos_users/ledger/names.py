@@ -15,6 +15,8 @@ _MOST_ORGANIZATIONS = 10_000  # kept in memory
 class Names:
     """The numbers of streams and organizations.
 
+    Every method raises :class:`.OutputError` if the ledger can't be used.
+
     Args:
         database: The ledger's.
     """
@@ -25,11 +27,7 @@ class Names:
         self._organizations: dict[str, int] = {}
 
     def stream(self, lineage: str, name: str) -> int:
-        """The number of an import's stream.
-
-        Raises:
-            OutputError: The ledger can't be written.
-        """
+        """The number of an import's stream."""
         key = (lineage, name)
         if key not in self._streams:
             self._database.write("INSERT OR IGNORE INTO streams (lineage, name) VALUES (?, ?)", key)
@@ -39,11 +37,7 @@ class Names:
         return self._streams[key]
 
     def organization(self, workos_id: str | None) -> int | None:
-        """The number of an organization, by its WorkOS id.
-
-        Raises:
-            OutputError: The ledger can't be written.
-        """
+        """The number of an organization, by its WorkOS id."""
         if workos_id is None:
             return None
         if workos_id not in self._organizations:
@@ -56,11 +50,7 @@ class Names:
         return self._organizations[workos_id]
 
     def add_organization(self, workos_id: str, external_id: str | None, *, made: bool) -> None:
-        """An organization was created, or found; what is known of it already stays.
-
-        Raises:
-            OutputError: The ledger can't be written.
-        """
+        """An organization was created, or found; what is known of it already stays."""
         values: tuple[Any, ...] = (external_id,)
         attempts = "FROM organizations WHERE workos_id IS NULL AND external_id = ?"
         attempted = self._database.query(f"SELECT 1 {attempts}", values)
@@ -74,11 +64,7 @@ class Names:
         )
 
     def attempt_organization(self, external_id: str) -> None:
-        """An organization is about to be created.
-
-        Raises:
-            OutputError: The ledger can't be written.
-        """
+        """An organization is about to be created."""
         self._database.write(
             "INSERT INTO organizations (external_id, made) VALUES (?, ?)",
             (external_id, int(Made.ATTEMPTED)),

@@ -28,7 +28,7 @@ class LedgerFile:
 
         Args:
             path: The setting ``ledger_path``; None: a temporary one.
-            say: Tells the user of a damaged one, which is set aside.
+            say: Tells the user about a damaged one, which is set aside.
 
         Raises:
             SettingsError: It can't be used.

@@ -54,7 +54,7 @@ def open_database(path: Path | None, say: Callable[[str], None]) -> sqlite3.Conn
 
     Args:
         path: The file, mode 0600. None: a temporary one, gone when it is closed.
-        say: Tells the user of a damaged one, which is set aside.
+        say: Tells the user about a damaged one, which is set aside.
 
     Raises:
         SettingsError: It can't be written, is locked, or isn't a ledger.
