@@ -16,22 +16,35 @@ if TYPE_CHECKING:
 
 _WORDS = {Made.YES: "made", Made.ATTEMPTED: "made or found", Made.NO: "found"}
 
-# Of the rows that say the same of one membership in one stream, the newest.
+# Of the rows that say the same of one membership in one stream, the newest. A failure without a
+# membership is left out if the import was begun anew since, and came to a record of the person.
 _IDS = """
+WITH newest AS (
+    SELECT r.person, s.name, max(s.id) AS stream FROM records r JOIN streams s ON s.id = r.stream
+    WHERE r.person IN (SELECT person FROM records WHERE NOT done AND membership IS NULL)
+    GROUP BY r.person, s.name
+)
 SELECT s.name, p.external_id, p.email, p.user_id, p.made, o.external_id, o.workos_id,
     r.membership, r.made, r.done, r.error, max(r.turn)
 FROM records r JOIN people p ON p.key = r.person JOIN streams s ON s.id = r.stream
     LEFT JOIN organizations o ON o.id = r.organization
+    LEFT JOIN newest n ON n.person = r.person AND n.name = s.name
+WHERE r.done OR r.membership IS NOT NULL OR r.stream = n.stream
 GROUP BY s.name, p.key, r.organization
 ORDER BY r.stream, r.number
 """
 
 _ROWS = """
+WITH newest AS (
+    SELECT s.name, max(r.stream) AS stream FROM records r JOIN streams s ON s.id = r.stream
+    WHERE r.person = :person GROUP BY s.name
+)
 SELECT s.name, r.number, r.chunk, r.done, r.error, o.external_id, o.workos_id, r.membership,
     r.made, r.roles, r.inactive, runs.at
 FROM records r JOIN streams s ON s.id = r.stream LEFT JOIN runs ON runs.id = r.turn >> 32
-    LEFT JOIN organizations o ON o.id = r.organization
-WHERE r.person = ? ORDER BY r.turn
+    LEFT JOIN organizations o ON o.id = r.organization JOIN newest n ON n.name = s.name
+WHERE r.person = :person AND (r.done OR r.membership IS NOT NULL OR r.stream = n.stream)
+ORDER BY r.turn
 """
 
 _COUNTS = """
@@ -185,7 +198,7 @@ def read_fate(path: Path, email: str) -> Fate | None:
         person = database.execute(
             "SELECT external_id, user_id, made FROM people WHERE key = ?", (key,)
         ).fetchone()
-        rows = [_row(*row) for row in database.execute(_ROWS, (key,))]
+        rows = [_row(*row) for row in database.execute(_ROWS, {"person": key})]
     if person is None and not rows:
         return None
     external_id, user_id, made = person or (None, None, Made.NO)

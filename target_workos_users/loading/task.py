@@ -196,15 +196,12 @@ def make_task(
         secret = {"totp_secret": row.totp.secret} if row.totp else {}
         prints = ledger.fingerprinter.prints({**row.fields, **secret})
         task = Task(*place, row, identity, prints, is_there, proven)
-        known = row.kind is not Kind.USERS or ledger.person(row.email) is not None
     else:
         prints = ledger.fingerprinter.prints(row.fields)
         task = EntityTask(*place, row, identity, prints, is_there, proven)
-        known = True
-    if known:
-        task.look(ledger)
-        if is_busy(row.key):
-            task.was_done = task.past.is_done(digest)
-        elif task.is_done(ledger):
-            return None
+    task.look(ledger)
+    if is_busy(row.key):
+        task.was_done = task.past.is_done(digest)
+    elif task.is_done(ledger):
+        return None
     return task
