@@ -14,6 +14,7 @@ from target_workos_users.exceptions import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+DIFFERENCES = "differences.jsonl"  # beside the errors file, unless differences_path is set
 RUNS = ".runs"  # suffix of the folder with the files of a job's runs
 _NO_FILE = "it is a symbolic link or a device, not a file"
 

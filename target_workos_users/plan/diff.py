@@ -51,7 +51,7 @@ class Diff(Reading):
         super().__init__(settings, progress, kinds, run)
         self._index = Index()
         self._source = Source(self._index.database)
-        self._file = ErrorsFile(settings.differences_path)
+        self._file = ErrorsFile(str(settings.differences_path))
         self._file.open(0, "")
         self.counts: Counter[str] = Counter()
         self.fields: Counter[str] = Counter()

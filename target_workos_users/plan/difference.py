@@ -12,7 +12,6 @@ from target_workos_users.exceptions import SettingsError
 if TYPE_CHECKING:
     from pathlib import Path
 
-DIFFERENCES = "differences.jsonl"  # the default of the setting differences_path
 _MOST_SHOWN = 50
 
 

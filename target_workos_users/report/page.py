@@ -14,9 +14,9 @@ from target_workos_users.checkpoint.resume import read_state_file
 from target_workos_users.checkpoint.state import read_entry
 from target_workos_users.exceptions import SettingsError
 from target_workos_users.explain import advice, read_groups
-from target_workos_users.files import write_output
+from target_workos_users.files import DIFFERENCES, write_output
 from target_workos_users.ledger.lookup import read_counts
-from target_workos_users.plan.difference import DIFFERENCES, read_differences
+from target_workos_users.plan.difference import read_differences
 from target_workos_users.progress.history import beside_run, progress_files
 from target_workos_users.progress.summary import read_summary
 from target_workos_users.progress.timeline import read_timeline

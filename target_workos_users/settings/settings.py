@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import msgspec
 
 from target_workos_users.exceptions import SettingsError
-from target_workos_users.files import runs_folder
+from target_workos_users.files import DIFFERENCES, runs_folder
 from target_workos_users.records.kinds import Kind  # noqa: TC001 - msgspec reads it
 from target_workos_users.records.organizations import OrganizationRef  # noqa: TC001 - as Kind
 from target_workos_users.records.rules import RecordRules
@@ -46,10 +46,10 @@ class Settings(LoadingSettings):
         description="Compare the source with WorkOS, write nothing there, print no STATE. Exits 2 "
         "if anything differs, 0 if nothing does.",
     )
-    differences_path: str = setting(
-        default="differences.jsonl",
+    differences_path: str | None = setting(
         title="Differences file",
-        description="With diff: where the differences are written, a JSON line each, mode 0600.",
+        description="With diff: where the differences are written, a JSON line each, mode 0600. "
+        "Default: differences.jsonl beside the errors file.",
     )
     diff_factors: bool = setting(
         default=False,
@@ -211,6 +211,8 @@ class Settings(LoadingSettings):
             summary_path=resolve.file_unless_none(
                 settings.summary_path, str(Path(settings.errors_path).with_name(_SUMMARY))
             ),
+            differences_path=settings.differences_path
+            or str(Path(settings.errors_path).with_name(DIFFERENCES)),
             runs_path=runs_folder(settings.errors_path),
         )
         resolve.check_files(settings)

@@ -241,6 +241,15 @@ def test_it_stops_at_once_and_is_simply_run_again(sandbox, tmp_path, number, cod
     assert b"Traceback" not in said, said.decode()
 
 
+def test_the_differences_are_beside_the_errors_file_unless_they_are_named(sandbox, tmp_path):
+    messages = write_messages(tmp_path / "messages", messages_of({"users": STREAMS["users"]}))
+    config = {**FAST, "base_url": sandbox.base_url, "api_key": sandbox.api_key, "diff": True}
+    errors = tmp_path / "job" / "errors.jsonl"
+    done = run_target({**config, "errors_path": str(errors)}, messages, errors)
+    assert done.said(f"differences: one a line in {errors.with_name('differences.jsonl')}")
+    assert errors.with_name("differences.jsonl").is_file()
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 def test_every_kind_of_record_is_compared(sandbox, tmp_path, reverse):
     order = list(STREAMS)[:: -1 if reverse else 1]
