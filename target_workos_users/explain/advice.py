@@ -17,8 +17,8 @@ _RADAR = (
     "the WorkOS dashboard, or give the columns ip_address and user_agent;"
 )
 _EXTERNAL_ID = (
-    "Find out which user holds the external_id in WorkOS; give one of the two another, in the "
-    "source or in WorkOS,"
+    "Most often this is a person whose email changed: change it in WorkOS. Or give one of the two "
+    "users another external_id, in the source or in WorkOS,"
 )
 
 # What ends without a full stop is followed by "then run the import again".
@@ -74,6 +74,8 @@ def advice(group: Group) -> str:
     if group.retryable:
         return _RETRY
     text = _BY_CODE.get(group.workos_code or "")
+    if "another external_id" in group.pattern:  # WorkOS's code names the user only
+        text = _EXTERNAL_ID
     if text is None and group.http_status == HTTPStatus.FORBIDDEN:
         text = "Give the API key the permission that is missing,"
     text = text or _BY_TYPE.get(group.error_type, "Read the message, fix the cause,")

@@ -165,11 +165,11 @@ class UserRequests:
         except ApiError as error:
             if error.is_about(user_id):
                 raise UserGone(str(error)) from error
-            message = None
+            message: tuple[str, ...] = ()
             if error.reason is Reason.EXTERNAL_ID_EXISTS and "external_id" in row.fields:
                 holder = await self.by_external_id(row)
-                message = conflict(row, user_id, holder) if holder else None
-            outcome.errors.append(error.as_record_error(ErrorType.USER_UPDATE, message))
+                message = conflict(row, user_id, holder) if holder else ()
+            outcome.errors.append(error.as_record_error(ErrorType.USER_UPDATE, *message))
             return False
         outcome.tallies.append(Tally.USERS_UPDATED)
         return True
@@ -185,18 +185,20 @@ class UserRequests:
         holder = await self.by_external_id(row)
         if holder and str(holder.get("email") or "").lower() != row.email:
             message = conflict(row, user["id"] if user else None, holder)
-            raise error.as_record_error(ErrorType.USER_CREATE, message)
+            raise error.as_record_error(ErrorType.USER_CREATE, *message)
         return user or holder
 
 
-def conflict(row: UserRow, user_id: str | None, holder: User) -> str:
-    """That the row's external id belongs to another user than the row's own, if there is one."""
+def conflict(row: UserRow, user_id: str | None, holder: User) -> tuple[str, str]:
+    """That the row's external id belongs to another user; and what all such messages say."""
     own_id = f" ({user_id})" if user_id is not None else ""
-    owner = holder.get("email") or "another user"
-    return (
-        f"external_id {row.fields['external_id']!r} belongs to {owner} ({holder['id']}) in WorkOS, "
-        f"and this record's email is {row.email}{own_id}: give one of them another external_id"
+    owner = f"{holder.get('email') or 'another user'} ({holder['id']})"
+    text = (
+        "external_id {} belongs to {} in WorkOS, and this record's email is {}: give one of them "
+        "another external_id"
     )
+    facts = (repr(row.fields["external_id"]), owner, f"{row.email}{own_id}")
+    return text.format(*facts), text.format("…", "…", "…")
 
 
 def user_exists(row: UserRow, user_id: str) -> RecordError:

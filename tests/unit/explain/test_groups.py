@@ -100,6 +100,9 @@ def test_what_may_be_retried_is_to_be_retried_whatever_its_type():
 def test_a_known_code_has_better_advice_than_its_type():
     known = group_of("membership_create", http_status=422, workos_code="invalid_role")
     assert "Create the role" in advice(known)
+    taken = "external_id … belongs to … in WorkOS: give one of them another external_id"
+    known = group_of("user_create", message=taken, workos_code="user_creation_error")
+    assert "change it in WorkOS" in advice(known)
     denied = group_of("user_create", http_status=403)
     assert "permission" in advice(denied)
     by_radar = group_of("user_create", http_status=403, workos_code="policy_denied")
