@@ -177,6 +177,10 @@ class Past:
         """Whether a kill came between a create for it and its end."""
         return any(v.is_attempt and v.organization_id == organization_id for v in self.versions)
 
+    def knows(self, membership_id: str) -> bool:
+        """Whether a record has had a membership before."""
+        return any(v.membership_id == membership_id for v in self.versions)
+
     def has_made(self, membership_id: str) -> bool:
         """Whether this import made a membership, whatever was reset since."""
         return any(v.membership_made and v.membership_id == membership_id for v in self.versions)

@@ -174,7 +174,8 @@ class Memberships:
             created = await self._writes.create(user, outcome, wanted)
         except ApiError as error:
             return await self._recover(task, user, outcome, error)
-        was_there = found is not None or (not user.fresh and is_older(created))
+        was_there = found is not None or task.past.knows(created["id"])
+        was_there |= not user.fresh and is_older(created)
         outcome.tallies.append(Tally.MEMBERSHIPS_REACTIVATED if was_there else Tally.MEMBERSHIPS)
         if not was_there and wanted and set(slugs_of(created)) <= set(wanted):
             outcome.tallies.append(Tally.ROLES_ASSIGNED)

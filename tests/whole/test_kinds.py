@@ -183,6 +183,15 @@ def test_a_stream_of_no_kind_stops_the_run(load, sandbox, stream, columns):
     assert not sandbox.counts.requests
 
 
+def test_a_membership_that_is_made_inactive_and_then_active_is_counted_once(load):
+    pair = {"email": "user1@example.com", "org_external_id": "o1"}
+    memberships = [{**pair, "status": status} for status in ("inactive", "active")]
+    users = [{"email": "user1@example.com"}]
+    done = load({"organizations": ORGANIZATIONS, "users": users, "memberships": memberships})
+    assert done.errors == []
+    assert done.said("memberships: 1 created, 0 existing, 1 reactivated, 1 deactivated")
+
+
 def test_the_setting_names_the_kind(load, sandbox):
     done = load({"crm": ORGANIZATIONS}, stream_kinds={"crm": "organizations"})
     assert done.errors == []
