@@ -162,12 +162,13 @@ class OrganizationRecords:
             for other in await self._api.find_organizations_by_domain(domain):
                 if other["id"] != own_id:
                     named = other.get("external_id")
-                    return error.as_record_error(
-                        error_type,
-                        f"domains: {domain} belongs to the organization {other['id']}"
-                        f"{f' (external_id {named!r})' if named else ''} in WorkOS; take it out of "
-                        f"one of them, and {LOAD_AGAIN}",
+                    owner = f"{other['id']}{f' (external_id {named!r})' if named else ''}"
+                    text = (
+                        "domains: {} belongs to the organization {} in WorkOS; take it out of one "
+                        f"of them, and {LOAD_AGAIN}"
                     )
+                    said, pattern = text.format(domain, owner), text.format("…", "…")
+                    return error.as_record_error(error_type, said, pattern)
         return error.as_record_error(error_type)
 
 

@@ -46,9 +46,11 @@ def test_a_domain_of_another_organization_is_an_error_that_names_it(load, sandbo
         "/organizations",
         {"name": "Other", "domain_data": [{"domain": "acme.com", "state": "verified"}]},
     )
-    [error] = load(organizations=[{**ACME, "domains": "acme.com"}]).errors
+    done = load(organizations=[{**ACME, "domains": "acme.com"}])
+    [error] = done.errors
     assert error["error_type"] == "organization_create"
     assert other["id"] in error["error_message"]
+    assert done.said("domains: … belongs to the organization … in WorkOS; take it out of one")
 
 
 def test_two_organizations_of_one_name_need_an_external_id(load, sandbox):
