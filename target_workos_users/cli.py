@@ -134,7 +134,11 @@ def show(where: tuple[str, ...], *, as_json: bool) -> None:
         email = email.strip().lower()
         failed = errors_of(email, path.with_name(path.name.removesuffix(".ledger")), fate)
         if not fate and not failed:
-            raise SettingsError(f"{path} knows nothing of {email}.")
+            raise SettingsError(
+                f"{path} knows nothing of {email}: no record with this email has come. Check the "
+                "spelling; or name another job's errors file: "
+                "workos-users show output/errors.jsonl ada@example.com."
+            )
         fate = fate or Fate(email, None, None, None, [])
     if as_json:
         messages = [

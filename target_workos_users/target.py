@@ -213,6 +213,11 @@ class TargetWorkosUsers(CommandLineTarget):
         """The input is at its end: load and commit the rest."""
         for remark in self._streams.remarks():
             self.logger.warning("%s", remark)
+        if not (self.has_begun or self._sources or self._early_state):
+            self.logger.warning(
+                "The input is empty: the tap sent nothing, so nothing was loaded. If it failed, "
+                "its own log says why."
+            )
         self.finish(complete=not self._beyond)
         for sink in self._sinks_active.values():
             sink.clean_up()

@@ -170,7 +170,9 @@ def read_errors(path: Path) -> Iterator[ErrorLine]:
                 elif last := decoded(line):  # an editor took the line end away
                     yield last
     except OSError as error:
-        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
+        raise SettingsError(
+            f"{path} can't be read ({error.strerror}). Name the file that errors_path named."
+        ) from None
     except _NO_LINE as error:
         flaw = str(error) if isinstance(error, msgspec.ValidationError) else "not valid JSON"
         raise SettingsError(

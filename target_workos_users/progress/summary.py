@@ -218,7 +218,10 @@ def read_summary(path: Path) -> Summary:
     try:
         return msgspec.json.decode(path.read_bytes(), type=Summary)
     except OSError as error:
-        raise SettingsError(f"{path} can't be read ({error.strerror}).") from None
+        raise SettingsError(
+            f"{path} can't be read ({error.strerror}). Name the file that summary_path named, or "
+            "the errors file of the job."
+        ) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(
             f"{path} isn't a summary ({error}). Expected the file that summary_path named."

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import SettingsError
+from target_workos_users.records.redaction import shown_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,9 +97,11 @@ def check_columns(stream: str, kind: Kind, columns: AbstractSet[str]) -> None:
     """
     lacking = [group for group in _NEEDED[kind] if not columns & set(group)]
     if lacking:
+        names = sorted(name for name in columns if not name.startswith("_sdc_"))
         raise SettingsError(
             f"Stream {stream!r} can't be loaded as {kind}: it has no column "
-            f"{' and none '.join(' or '.join(group) for group in lacking)}. Make one with a stream "
+            f"{' and none '.join(' or '.join(group) for group in lacking)} (its columns: "
+            f"{shown_names(names) or 'none'}). Make one with a stream "
             f"map (stream_maps: {{{stream}: {{{lacking[0][0]}: …}}}}); or say in the setting "
             f"stream_kinds what its records are ({', '.join(Kind)}); or name the streams to take "
             "in the setting streams."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,8 @@ REDACTED = "[redacted]"
 MAX_VALUE = 4_096  # characters; a longer value is shortened
 _KEPT = 256  # characters of a shortened value
 _MAX_DEPTH = 32
+_MOST_NAMES = 20
+_PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")  # of a column
 
 _HARMLESS = frozenset({"password_salt_position", "totp_issuer", "totp_user"})
 _NAME = (
@@ -158,3 +160,14 @@ def _text(value: str) -> str:
 
 def _shorten(value: str) -> str:
     return f"{value[:_KEPT]}... [{len(value):,} characters]"
+
+
+def shown_names(names: Sequence[str]) -> str:
+    """Names of columns, as far as they are no values of a file without a header."""
+    if any("@" in name for name in names):
+        return f"{len(names):,}, not shown since one is an address: is there no header?"
+    shown = ", ".join(
+        name if _PLAIN_NAME.fullmatch(name) and is_plain(name) else "<a name that isn't shown>"
+        for name in names[:_MOST_NAMES]
+    )
+    return shown + (f", and {len(names) - _MOST_NAMES:,} more" if len(names) > _MOST_NAMES else "")

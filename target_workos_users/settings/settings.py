@@ -194,7 +194,7 @@ class Settings(LoadingSettings):
             )
         if given.get("diff") and given.get("dry_run"):
             raise SettingsError(
-                "diff and dry_run are both set. A diff asks WorkOS, a dry run doesn't: unset one."
+                "diff and dry_run are both set. They are two different runs: unset one."
             )
         offline = given.get("dry_run") or "sandbox_path" in given
         given["api_key"] = resolve.api_key(given, environment, needed=not offline)

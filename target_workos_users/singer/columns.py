@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.records.columns import renames
-from target_workos_users.records.redaction import is_plain
+from target_workos_users.records.redaction import shown_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _MOST_WARNINGS = 3
 _MOST_NAMES = 1_000
-_SHOWN = 20
-_PLAIN_NAME = re.compile(r"[A-Za-z_][\w .-]{0,39}")
 
 
 class UnknownColumns:
@@ -64,16 +61,5 @@ class UnknownColumns:
             more = ""
         self._warn(
             f"Stream {self._stream!r} has columns that aren't known and are ignored: "
-            f"{_shown(names)}{more}."
+            f"{shown_names(names)}{more}."
         )
-
-
-def _shown(names: list[str]) -> str:
-    if any("@" in name for name in names):
-        # A file without a header makes its first user's data the names of columns.
-        return f"{len(names):,}, not shown since one is an address: is there no header?"
-    shown = ", ".join(
-        name if _PLAIN_NAME.fullmatch(name) and is_plain(name) else "<a name that isn't shown>"
-        for name in names[:_SHOWN]
-    )
-    return shown + (f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else "")

@@ -308,7 +308,14 @@ def test_a_csv_without_email_stops_the_run_though_the_tap_may_report_rows_and_do
     finished = load(of_tap_csv, *(line(each) for each in records(rows)))
     assert finished.exit_code == 1
     assert finished.said("Stream 'users' can't be loaded as users: it has no column email") == 1
+    assert finished.said("(its columns: mail)")
     assert not sandbox.requests
+
+
+def test_an_empty_input_is_said(load):
+    finished = load()
+    assert finished.exit_code == 0
+    assert finished.said("The input is empty: the tap sent nothing, so nothing was loaded.") == 1
 
 
 # Organizations of several names
