@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from target_workos_users.progress.wording import duration
@@ -98,10 +101,11 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield from _request_rows(summary.requests)
     yield from _reasons("hash skipped", summary.skipped_hashes)
     yield from _reasons("failed", summary.failures)
-    to_load = (
-        ". To load into WorkOS: unset sandbox_path and set WORKOS_API_KEY (in this project: "
-        "`meltano --environment=prod run …`)"
-    )
+    to_load = ". To load into WorkOS: unset sandbox_path and set WORKOS_API_KEY"
+    if summary.destination.endswith("(Meltano environment sandbox)"):  # this project's, a recipe's
+        to_load = (
+            ". To load into WorkOS: set WORKOS_API_KEY, then `meltano --environment=prod run …`"
+        )
     yield "loaded into", summary.destination + (to_load if summary.sandbox_path else "")
     if summary.failures:
         yield "errors", f"in {summary.errors_path}: `{typed('errors', summary.errors_path)}`"
@@ -109,8 +113,11 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
 
 
 def typed(command: str, path: str) -> str:
-    """What to type next."""
-    return f"workos-users {command} {shlex.quote(path)}"
+    """What to type next: Meltano puts a program that it installed on no PATH but the plugin's."""
+    program = "workos-users"
+    if ".meltano" in Path(sys.prefix).parts:
+        program = shlex.quote(os.path.relpath(Path(sys.prefix, "bin", program)))
+    return f"{program} {command} {shlex.quote(path)}"
 
 
 def _reasons(what: str, reasons: list[Failure]) -> Iterator[tuple[str, str]]:

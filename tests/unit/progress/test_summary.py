@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from target_workos_users.progress.summary import (
     read_summary,
     write_summary,
 )
+from target_workos_users.progress.summary_text import typed
 from target_workos_users.progress.timeline import ChunkLine, Timeline, read_timeline
 from tests.support.whole_target import (
     COMMAND,
@@ -199,6 +201,29 @@ def test_the_files_are_private(import_, tmp_path):
     import_[0]()
     files = [tmp_path / "out" / "summary.json", *(tmp_path / "errors.runs").iterdir()]
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600] * 3
+
+
+def test_what_to_type_next_can_be_typed_where_meltano_installed_the_target(monkeypatch, tmp_path):
+    assert typed("errors", "my errors.jsonl") == "workos-users errors 'my errors.jsonl'"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / ".meltano/loaders/target-workos-users/venv"))
+    program = ".meltano/loaders/target-workos-users/venv/bin/workos-users"
+    assert typed("report", "errors.jsonl") == f"{program} report errors.jsonl"
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [
+        ("sandbox", "set WORKOS_API_KEY, then `meltano --environment=prod run …`"),
+        ("dev", "unset sandbox_path and set WORKOS_API_KEY"),
+    ],
+)
+def test_the_way_from_the_sandbox_to_workos_is_told(tmp_path, monkeypatch, environment, text):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MELTANO_ENVIRONMENT", environment)
+    source = write_messages(tmp_path / "in", [schema(), *records(ROWS[:1])])
+    done = run_target({**FAST, "sandbox_path": "s.db"}, source, tmp_path / "errors.jsonl")
+    assert done.said(f"(Meltano environment {environment}). To load into WorkOS: {text}")
 
 
 def test_a_place_that_cannot_be_written_stops_the_run_before_anything_is_loaded(import_, tmp_path):
