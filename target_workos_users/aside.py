@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from target_workos_users.errors import ErrorLine
+    from target_workos_users.exceptions import Waits
     from target_workos_users.loading.outcome import Outcome
 
 _MOST_SECRETS = 100_000  # records that are kept with their secrets, in memory
@@ -27,7 +28,7 @@ _CACHE_KIB = 2_048
 _SCHEMA = """
 CREATE TABLE aside (
     id INTEGER PRIMARY KEY, kind TEXT, stream TEXT, chunk INTEGER, position INTEGER,
-    number INTEGER, digest BLOB, content BLOB, tried INTEGER
+    number INTEGER, digest BLOB, content BLOB, waits INTEGER, tried INTEGER
 );
 CREATE INDEX waiting ON aside (kind, id) WHERE NOT tried;
 CREATE INDEX records ON aside (stream, number);
@@ -62,9 +63,10 @@ class Aside:
         self._database.executescript(_SCHEMA)
         self._database.execute("BEGIN")
 
-    def __len__(self) -> int:
-        """How many wait."""
-        with closing(self._database.execute("SELECT count(*) FROM aside WHERE NOT tried")) as found:
+    def count(self, least: Waits) -> int:
+        """How many wait, for what is worth it."""
+        query = "SELECT count(*) FROM aside WHERE NOT tried AND waits >= ?"
+        with closing(self._database.execute(query, (least,))) as found:
             return int(found.fetchone()[0])
 
     def add(self, kind: Kind, waiting: Waiting, outcome: Outcome) -> None:
@@ -80,20 +82,27 @@ class Aside:
         content = {name: each for name, each in record.content.items() if name not in secrets}
         place = (kind, waiting.stream, waiting.chunk, waiting.position, record.number)
         cursor = self._database.execute(
-            "INSERT INTO aside VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, 0)",
-            (*place, record.digest, encode(content)),
+            "INSERT INTO aside VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            (*place, record.digest, encode(content), outcome.waits),
         )
         if needs_secrets and cursor.lastrowid is not None:
             self._secrets[cursor.lastrowid] = secrets
 
-    def all_batches(self) -> Iterator[list[Waiting]]:
-        """The records, each once, kind by kind as they need each other, a thousand at a time."""
-        for kind in Kind:
-            yield from self._batches(kind)
+    def all_batches(self, least: Waits) -> Iterator[list[Waiting]]:
+        """The records, each once, kind by kind as they need each other, a thousand at a time.
 
-    def _batches(self, kind: Kind) -> Iterator[list[Waiting]]:
-        query = f"SELECT {_COLUMNS} FROM aside WHERE kind = ? AND NOT tried ORDER BY id LIMIT ?"  # noqa: S608 - no input
-        while rows := self._database.execute(query, (kind, _BATCH)).fetchall():
+        Args:
+            least: What is worth waiting for.
+        """
+        for kind in Kind:
+            yield from self._batches(kind, least)
+
+    def _batches(self, kind: Kind, least: Waits) -> Iterator[list[Waiting]]:
+        query = (
+            f"SELECT {_COLUMNS} FROM aside WHERE kind = ? AND NOT tried AND waits >= ? "  # noqa: S608 - no input
+            "ORDER BY id LIMIT ?"
+        )
+        while rows := self._database.execute(query, (kind, least, _BATCH)).fetchall():
             yield [self._waiting(*row) for row in rows]
             self._database.executemany(
                 "UPDATE aside SET tried = 1, content = NULL WHERE id = ?",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from target_workos_users.checkpoint.state import UNCHANGED
 from target_workos_users.errors import error_line
-from target_workos_users.exceptions import OutputError, TooManyFailures
+from target_workos_users.exceptions import OutputError, TooManyFailures, Waits
 from target_workos_users.failure_rate import FailureRate
 from target_workos_users.records.kinds import Kind
 
@@ -141,10 +141,10 @@ class Committer:
             self._print_state()
 
     @property
-    def is_mixed(self) -> bool:
-        """Whether there are, or will be, records of other kinds than users."""
+    def waiting(self) -> Waits:
+        """What is worth waiting for, and all above: are there records of other kinds than users?"""
         kinds = {*self._kinds.values(), *(self._settings.stream_kinds or {}).values()}
-        return kinds > {Kind.USERS} or Kind.USERS not in kinds
+        return Waits.FOR_THE_END if kinds == {Kind.USERS} else Waits.FOR_OTHER_KINDS
 
     def begin_again(self) -> None:
         """All is committed, and what failed for want of other records is about to be loaded."""
@@ -270,8 +270,8 @@ class Committer:
 
     def _judged(self, records: list[Record]) -> Counter[str]:
         """Results to judge by: what waits for another record hasn't failed yet."""
-        mixed = self.is_mixed
-        return _results([each for each in records if not (mixed and _waits(each))])
+        waiting = self.waiting
+        return _results([each for each in records if _waits(each) < waiting])
 
     def _print_state(self) -> None:
         try:
@@ -286,8 +286,8 @@ def _results(records: list[Record]) -> Counter[str]:
     return Counter(record.outcome.result if record.outcome else UNCHANGED for record in records)
 
 
-def _waits(record: Record) -> bool:
-    return record.outcome is not None and record.outcome.waits
+def _waits(record: Record) -> Waits:
+    return record.outcome.waits if record.outcome else Waits.NO
 
 
 def _made(records: list[Record]) -> Counter[str]:

@@ -24,7 +24,7 @@ an :class:`ApiError` whose ``retryable`` is true.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Self
 
 
@@ -68,6 +68,14 @@ _WHAT_FAILED = {
 }
 
 
+class Waits(IntEnum):
+    """Whether a record may be loaded later in the run that it failed in."""
+
+    NO = 0
+    FOR_OTHER_KINDS = 1  # what it needs may be a record of another kind
+    FOR_THE_END = 2  # what it needs is known when all of the source was read
+
+
 @dataclass(eq=False)
 class RecordError(TargetError):
     """This record failed; the run goes on.
@@ -83,7 +91,7 @@ class RecordError(TargetError):
         workos_errors: ``errors`` of that answer.
         user_id: The WorkOS user the record belongs to, if it is known.
         org_id: The WorkOS organization, if it is known.
-        waits: What the record needs may be in a record that comes later.
+        waits: What the record needs may come later.
         pattern: The message as all errors of one cause have it, fit for the log: ``…`` stands for
             what differs from record to record. None if others worded a part of the message.
     """
@@ -97,7 +105,7 @@ class RecordError(TargetError):
     workos_errors: list[Any] = field(default_factory=list)
     user_id: str | None = None
     org_id: str | None = None
-    waits: bool = False
+    waits: Waits = Waits.NO
     pattern: str | None = None
 
     def __str__(self) -> str:

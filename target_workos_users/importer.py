@@ -239,14 +239,14 @@ class Importer:
 
     async def _load_aside(self) -> None:
         """Load what waited for other records: by now all have come."""
-        if not len(self._aside) or not self._committer.is_mixed or self._connection is None:
+        waiting = self._committer.waiting
+        number = self._aside.count(waiting)
+        if not number or self._connection is None:
             return
-        self._progress.say(
-            f"{len(self._aside):,} records waited for others to come first: loading them."
-        )
+        self._progress.say(f"{number:,} records waited for others to come first: loading them.")
         self._connection.loader.look_again()
         self._committer.begin_again()
-        for batch in self._aside.all_batches():
+        for batch in self._aside.all_batches(waiting):
             self._submit_tasks(list(self._prepared_again(batch)))
             await self.turns.until(lambda: not self._unfinished)
             self._committer.commit_again(batch)

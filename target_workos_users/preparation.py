@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import RecordError
 from target_workos_users.ledger import Version
 from target_workos_users.loading.outcome import Outcome, Result
+from target_workos_users.loading.places import Places
 from target_workos_users.loading.task import make_task
 from target_workos_users.records.columns import is_deleted
 from target_workos_users.records.kinds import OF_PEOPLE
@@ -25,26 +25,6 @@ if TYPE_CHECKING:
     from target_workos_users.progress.progress import Progress
     from target_workos_users.records.kinds import Kind
     from target_workos_users.settings.settings import Settings
-
-
-class Spans:
-    """Numbers of records that come in ascending spans; spans that meet become one."""
-
-    def __init__(self) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
-
-    def add(self, first: int, last: int) -> None:
-        """Add a span, which comes after those before it."""
-        if self._lasts and self._lasts[-1] + 1 == first:
-            self._lasts[-1] = last
-        else:
-            self._firsts.append(first)
-            self._lasts.append(last)
-
-    def __contains__(self, number: int) -> bool:
-        position = bisect_right(self._firsts, number) - 1
-        return position >= 0 and number <= self._lasts[position]
 
 
 class Preparation:
@@ -64,15 +44,16 @@ class Preparation:
         self._rules = settings.record_rules
         self._kinds = kinds
         self._ledger = outputs.ledger
+        self._checkpoint = outputs.checkpoint
         self._streams = outputs.checkpoint.streams
         self._progress = progress
-        self._skipped: defaultdict[str, Spans] = defaultdict(Spans)
+        self._places: dict[str, Places] = {}
 
     def note_skipped(self, chunk: Chunk) -> None:
         """Its records are in the source as they were, under the same numbers."""
         for part, records in chunk.parts:
             if not self._streams[part.stream].incremental:
-                self._skipped[part.stream].add(records[0].number, records[-1].number)
+                self._of(part.stream).add(records[0].number, records[-1].number)
 
     def prepare(
         self,
@@ -103,7 +84,7 @@ class Preparation:
             chunk=chunk,
             number=record.number,
             digest=record.digest,
-            is_there=self._skipped[stream].__contains__,
+            places=self._of(stream),
             proven=proven,
             is_busy=is_busy,
         )
@@ -119,6 +100,11 @@ class Preparation:
             return False
         number = self._ledger.identity(*who) if who else int(line.fingerprint or "", 16)
         return self._ledger.past(number, stream=line.stream).has_come
+
+    def _of(self, stream: str) -> Places:
+        if stream not in self._places:
+            self._places[stream] = Places(partial(self._checkpoint.is_ahead, stream))
+        return self._places[stream]
 
     def _remember(
         self, chunk: int, stream: str, record: Record, error: ErrorType | None = None

@@ -87,6 +87,13 @@ class Checkpoint:
         stream = self.streams[name]
         return stream.stored[stream.closed] if stream.closed < len(stream.stored) else None
 
+    def is_ahead(self, name: str, number: int) -> bool:
+        """Whether the record of a number is of a stored chunk that is still to be compared."""
+        stream = self.streams[name]
+        if stream.incremental or number <= stream.read:
+            return False
+        return number <= stream.committed + sum(chunk.records for chunk in stream.stored)
+
     def must_match(self, name: str) -> bool:
         """Whether a mismatch now means that the source changed under an interrupted import."""
         return self._is_counted(name) and not self.streams[name].incremental

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import (
+    LOAD_AGAIN,
+    ApiError,
+    ErrorType,
+    Reason,
+    RecordError,
+    Waits,
+)
 from target_workos_users.loading.outcome import Outcome, Tally
 from target_workos_users.loading.roles import listed
 from target_workos_users.records.kinds import Kind
@@ -126,7 +133,7 @@ def _unknown(slugs: Sequence[str], error: ApiError) -> RecordError:
         f"permissions {listed(slugs)}: no such permission in this WorkOS environment ({error}); "
         f"{LOAD_AGAIN}",
     )
-    record_error.waits = True
+    record_error.waits = Waits.FOR_OTHER_KINDS
     return record_error
 
 

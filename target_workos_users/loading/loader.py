@@ -110,6 +110,10 @@ class Loader:
         if isinstance(task, EntityTask):
             return await self._load_entity(task)
         assert isinstance(task, Task)
+        if task.before:
+            task.look(self._ledger)  # rows of its identity may have come to their end
+            if task.comes_too_early:
+                return Outcome(errors=[task.too_early()])  # nothing that the ledger should know
         outcome = Outcome(skipped_hash=task.row.skipped_hash)
         if outcome.skipped_hash:
             outcome.tallies.append(Tally.HASHES_SKIPPED)

@@ -6,7 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import (
+    LOAD_AGAIN,
+    ApiError,
+    ErrorType,
+    Reason,
+    RecordError,
+    Waits,
+)
 from target_workos_users.loading.eventual import eventually
 
 if TYPE_CHECKING:
@@ -103,7 +110,7 @@ class OrganizationLookup:
                     else "and no org_name is given to create it with: give one, or create it"
                 ),
                 external_id,
-                waits=True,
+                waits=Waits.FOR_OTHER_KINDS,
             )
         self._ledger.attempt_organization(external_id)
         await asyncio.sleep(0)  # the ledger commits that before the request is sent

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from target_workos_users.exceptions import Waits
+
 if TYPE_CHECKING:
     from target_workos_users.exceptions import RecordError
 
@@ -90,9 +92,9 @@ class Outcome:
     skipped_hash: str | None = None
 
     @property
-    def waits(self) -> bool:
-        """Whether it failed only for what may be in a record that comes later."""
-        return bool(self.errors) and all(error.waits for error in self.errors)
+    def waits(self) -> Waits:
+        """Whether it failed only for what may come later."""
+        return min((error.waits for error in self.errors), default=Waits.NO)
 
     def close(self) -> None:
         """Make ``result`` agree with ``errors``, and give each error the ids that it lacks."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError
+from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, RecordError, Waits
 from target_workos_users.loading.lru import LruDict
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Roles:
             error = refusal.as_record_error(ErrorType.ROLE_ASSIGNMENT, message, what + so)
         else:
             error = RecordError.worded(ErrorType.ROLE_ASSIGNMENT, what + so)
-        error.waits = True
+        error.waits = Waits.FOR_OTHER_KINDS
         return error
 
     async def _roles_of(self, organization_id: str, wanted: Sequence[str]) -> frozenset[str] | None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from target_workos_users.exceptions import LOAD_AGAIN, ErrorType, RecordError, Waits
 from target_workos_users.ledger import Past, Version
+from target_workos_users.loading.places import Places
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.parse import UserRow
 
@@ -31,7 +33,7 @@ class AnyTask:
         row: What is asked for.
         identity: Under which the ledger remembers it.
         prints: Fingerprints of its fields.
-        is_there: Whether the record of a number is in the source as it was.
+        places: Of the stream's records.
         proven: The checkpoint proves that the record is what it was when it was looked at.
         was_done: There was nothing to do; but a row of its user was in flight, which may have
             changed that.
@@ -46,7 +48,7 @@ class AnyTask:
     row: Row
     identity: int
     prints: Prints
-    is_there: Callable[[int], bool] = lambda _: False
+    places: Places = field(default_factory=Places)
     proven: bool = False
     was_done: bool = False
     past: Past = field(default_factory=Past)
@@ -55,7 +57,9 @@ class AnyTask:
     def look(self, ledger: Ledger) -> None:
         """Learn what is known by now: rows of its identity that came with it may be finished."""
         self.past = ledger.past(self.identity, self.digest, self.number, stream=self.stream)
-        self.before = self.past.before(self.digest, self.number, self.prints, self.is_there)
+        self.before = self.past.before(
+            self.digest, self.number, self.prints, self.places.__contains__
+        )
 
     def is_done(self, ledger: Ledger) -> bool:
         """Whether there is nothing to do, as far as is known; the ledger then knows its place.
@@ -67,6 +71,16 @@ class AnyTask:
         if done:
             ledger.move(self.identity, self.digest, chunk=self.chunk, number=self.number)
         return done
+
+    @property
+    def comes_too_early(self) -> bool:
+        """Whether what it was before can't be known yet: that record may still come, unchanged."""
+        before = self.before
+        return (
+            before is not None
+            and before.digest != self.digest
+            and self.places.is_ahead(before.number)
+        )
 
     @property
     def is_forgotten(self) -> bool:
@@ -119,6 +133,18 @@ class Task(AnyTask):
         status = self.row.status
         return status == "inactive" or (status is None and self.past.has_deactivated(membership_id))
 
+    def too_early(self) -> RecordError:
+        """That the record waits for the rest of the source."""
+        is_user = self.row.kind is Kind.USERS
+        return RecordError.worded(
+            ErrorType.USER_UPDATE if is_user else ErrorType.ROLE_ASSIGNMENT,
+            "it may be what record {} was, changed, or one more of that user and organization: "
+            f"only the rest of the source tells, and it wasn't read; {LOAD_AGAIN}",
+            self.before.number if self.before else self.number,
+            retryable=True,
+            waits=Waits.FOR_THE_END,
+        )
+
     @property
     def own_roles(self) -> tuple[str, ...]:
         """Roles on the row's account: a blank takes none away."""
@@ -129,6 +155,8 @@ class Task(AnyTask):
         """Roles that the row gave before, and that no row of its identity gives any more."""
         if self.before is None or not self.row.role_slugs:
             return set()
+        if self.places and not self.past.is_current(self.before):
+            return set()  # since a reset its number tells nothing: it may be among those skipped
         others = {
             slug
             for version in self.past.versions
@@ -176,7 +204,7 @@ def make_task(
     chunk: int,
     number: int,
     digest: bytes,
-    is_there: Callable[[int], bool] = lambda _: False,
+    places: Places | None = None,
     proven: bool = False,
     is_busy: Callable[[str], bool] = lambda _: False,
 ) -> AnyTask | None:
@@ -190,15 +218,16 @@ def make_task(
     identity = ledger.identity(*row.identity)
     if row.kind is not Kind.USERS:  # a user's record may have the very same columns
         digest = blake2b(digest, digest_size=len(digest), salt=row.kind.encode()).digest()
+    places = Places() if places is None else places
     place = (stream, chunk, number, digest)
     task: AnyTask
     if isinstance(row, UserRow):
         secret = {"totp_secret": row.totp.secret} if row.totp else {}
         prints = ledger.fingerprinter.prints({**row.fields, **secret})
-        task = Task(*place, row, identity, prints, is_there, proven)
+        task = Task(*place, row, identity, prints, places, proven)
     else:
         prints = ledger.fingerprinter.prints(row.fields)
-        task = EntityTask(*place, row, identity, prints, is_there, proven)
+        task = EntityTask(*place, row, identity, prints, places, proven)
     task.look(ledger)
     if is_busy(row.key):
         task.was_done = task.past.is_done(digest)

@@ -6,7 +6,14 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from target_workos_users.exceptions import LOAD_AGAIN, ApiError, ErrorType, Reason, RecordError
+from target_workos_users.exceptions import (
+    LOAD_AGAIN,
+    ApiError,
+    ErrorType,
+    Reason,
+    RecordError,
+    Waits,
+)
 from target_workos_users.loading.eventual import eventually
 from target_workos_users.loading.memberships import UserGone
 from target_workos_users.loading.outcome import Tally
@@ -128,7 +135,7 @@ class UserRequests:
                 ErrorType.USER_MISSING,
                 f"WorkOS has no user with this {column}, and a record of {row.kind} makes none: "
                 f"load the user too, or correct the column; {LOAD_AGAIN}",
-                waits=True,
+                waits=Waits.FOR_OTHER_KINDS,
             )
         return found
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self
 from target_workos_users.ledger import Ledger
 from target_workos_users.loading.loader import Loader
 from target_workos_users.loading.outcome import Outcome, Result
+from target_workos_users.loading.places import Places
 from target_workos_users.loading.queue import LoadQueue
 from target_workos_users.loading.task import Task, make_task
-from target_workos_users.preparation import Spans
 from target_workos_users.records.organizations import OrganizationRef
 from target_workos_users.records.parse import UserRow
 from target_workos_users.records.totp import Totp
@@ -101,7 +101,7 @@ class Run:
         self.ledger = after.ledger if after else Ledger.open(None, lambda _: None)
         self.ledger.begin("import", "cleared" if cleared else "the checkpoint")
         self.number = 0
-        self._skipped = Spans()
+        self._places = Places()
         api = environment.api
         if state is None and after:
             state = after.organizations.to_state()
@@ -136,7 +136,7 @@ class Run:
     def skip(self, records: int) -> None:
         """The first records are in the source as the checkpoint has them."""
         if records:
-            self._skipped.add(1, records)
+            self._places.add(1, records)
         self.number = records
 
     def task(self, row: UserRow, *, proven: bool = False) -> Task | None:
@@ -150,7 +150,7 @@ class Run:
             chunk=1,
             number=self.number,
             digest=digest,
-            is_there=self._skipped.__contains__,
+            places=self._places,
             proven=proven,
         )
 

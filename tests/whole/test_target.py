@@ -82,6 +82,42 @@ def test_a_row_put_in_before_another_of_its_membership_takes_no_role_away(load, 
     assert set(membership["role_slugs"]) == {"admin", "member"}
 
 
+@pytest.mark.parametrize(
+    ("last", "roles"),
+    [
+        pytest.param({"role_slugs": "admin", "first_name": "Ann"}, {"admin", "member"}, id="stays"),
+        pytest.param(None, {"member"}, id="goes"),
+    ],
+)
+def test_whether_a_row_is_another_one_changed_is_known_when_all_were_read(
+    load, sandbox, last, roles
+):
+    old = row("ann@example.com", "Acme", role_slugs="admin", first_name="Ann")
+    first = load([row("bob@example.com"), old], batch_size_rows=1, existing_users="update")
+    new = row("ann@example.com", "Acme", role_slugs="member", first_name="Bea")
+    rows = [new, row("ann@example.com", "Acme", **last) if last else row("cid@example.com")]
+    second = load(rows, batch_size_rows=1, state=first.states[-1], existing_users="update")
+    world = read_contents(sandbox.path)
+    assert set(world.memberships[0]["role_slugs"]) == roles
+    assert {user["first_name"] for user in world.users} == {None, "Ann" if last else "Bea"}
+    assert not second.errors
+    load(rows, batch_size_rows=1, state=second.states[-1], existing_users="update")
+    assert not sandbox.requests
+
+
+def test_an_older_copy_of_the_ledger_takes_no_role_away(load, sandbox, tmp_path):
+    ledger = tmp_path / "errors.jsonl.ledger"
+    ann, bob = row("ann@example.com", "Acme", role_slugs="admin"), row("bob@example.com")
+    first = load([bob, bob, ann], batch_size_rows=1)
+    copy = ledger.read_bytes()
+    second = load([ann, bob, bob], batch_size_rows=1, state=first.states[-1])
+    ledger.write_bytes(copy)  # where ann's row is the third
+    new = row("ann@example.com", "Acme", role_slugs="member")
+    load([ann, bob, new], batch_size_rows=1, state=second.states[-1])
+    (membership,) = read_contents(sandbox.path).memberships
+    assert set(membership["role_slugs"]) == {"admin", "member"}
+
+
 def test_roles_that_are_gone_are_given_again_when_the_state_is_set_back(load, sandbox):
     rows = [row("ann@example.com", "Acme", role_slugs=slug) for slug in ("member", "admin")]
     first = load([row("bob@example.com"), *rows], batch_size_rows=1)
