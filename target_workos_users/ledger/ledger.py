@@ -157,11 +157,25 @@ class Ledger(LedgerFile):
         """
         return self.fingerprinter.number(self._run.lineage, *parts)
 
-    def past(self, identity: int, digest: bytes = b"", number: int = 0, *, stream: str) -> Past:
+    def earlier_identity(self, *parts: object) -> int | None:
+        """The same in the import before this one; None if there was none."""
+        earlier = self._run.earlier
+        return None if earlier is None else self.fingerprinter.number(earlier, *parts)
+
+    def past(
+        self,
+        identity: int,
+        digest: bytes = b"",
+        number: int = 0,
+        *,
+        stream: str,
+        earlier: int | None = None,
+    ) -> Past:
         """What is known of a record's identity.
 
         Args:
             identity: From :meth:`identity`.
+            earlier: From :meth:`earlier_identity`.
             digest: Of the record that is looked at.
             number: Of the record.
             stream: Of the record.
@@ -173,7 +187,13 @@ class Ledger(LedgerFile):
         with self._database.reading():
             versions = list(map(version_of, rows))
         of = self._names.stream(self._run.lineage, stream)
-        return Past(versions, self._run.reset, self._run.first_turn, of)
+        past = Past(versions, self._run.reset, self._run.first_turn, of)
+        if earlier is not None and not versions:
+            before = self._names.stream(self._run.earlier or "", stream)
+            rows = self._database.query(VERSIONS, {"key": earlier})
+            with self._database.reading():
+                past.earlier = [version_of(row, {before: of}) for row in rows]
+        return past
 
     def settle(
         self,

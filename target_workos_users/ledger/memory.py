@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from target_workos_users.ledger.prints import Prints, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 
 class Made(IntEnum):
@@ -122,12 +122,15 @@ class Past:
         reset: The turn at which the import was last reset: what is older is to be verified.
         run: The turn at which this run began: what is newer belongs to other rows of the source.
         stream: The number of the record's stream; versions of other streams are other records.
+        earlier: Of the import before this one, if this one has none yet. As a rule it is the same
+            import, whose checkpoint was cleared; but it may be another job's.
     """
 
     versions: Sequence[Version] = ()
     reset: int = 0
     run: int = 0
     stream: int = 0
+    earlier: Sequence[Version] = ()
 
     def is_done(self, digest: bytes) -> bool:
         """Whether a record needs no request."""
@@ -135,6 +138,10 @@ class Past:
             version.digest == digest and version.done and version.turn >= self.reset
             for version in self.versions
         )
+
+    def is_earlier(self, version: Version | None) -> bool:
+        """Whether a version is of the import before this one."""
+        return any(each is version for each in self.earlier)
 
     def is_current(self, version: Version | None) -> bool:
         """Whether what a version says needn't be verified since a reset."""
@@ -154,7 +161,7 @@ class Past:
             prints: Of the record.
             is_there: Whether the record of a number is in the source as it was.
         """
-        for version in self.versions:
+        for version in (*self.versions, *self.earlier):
             if version.digest == digest:
                 return version
         return max(
@@ -171,7 +178,12 @@ class Past:
     @property
     def _own(self) -> Iterable[Version]:
         """Those of the stream."""
-        return (version for version in self.versions if version.stream == self.stream)
+        known = self.versions or self.earlier
+        return (version for version in known if version.stream == self.stream)
+
+    @property
+    def _all(self) -> Iterable[Version]:
+        return (*self.versions, *self.earlier)
 
     def has_attempted_membership(self, organization_id: str | None) -> bool:
         """Whether a kill came between a create for it and its end."""
@@ -183,15 +195,15 @@ class Past:
 
     def has_made(self, membership_id: str) -> bool:
         """Whether this import made a membership, whatever was reset since."""
-        return any(v.membership_made and v.membership_id == membership_id for v in self.versions)
+        return any(v.membership_made and v.membership_id == membership_id for v in self._all)
 
     def has_revived(self, membership_id: str) -> bool:
         """Whether this import made a membership active that had been inactive."""
-        return any(v.revived and v.membership_id == membership_id for v in self.versions)
+        return any(v.revived and v.membership_id == membership_id for v in self._all)
 
     def has_deactivated(self, membership_id: str) -> bool:
         """Whether a record has or had a membership inactive, whatever was reset since."""
-        return any(v.inactive and v.membership_id == membership_id for v in self.versions)
+        return any(v.inactive and v.membership_id == membership_id for v in self._all)
 
     @property
     def membership(self) -> Version | None:
@@ -224,8 +236,12 @@ def person_of(row: Sequence[Any], *, reset: int, run: int) -> Person:
     )
 
 
-def version_of(row: Sequence[Any]) -> Version:
+def version_of(row: Sequence[Any], streams: Mapping[int, int] | None = None) -> Version:
     """A row of the table ``records``: digest, number, turn, and what follows in :class:`Version`.
+
+    Args:
+        row: Its columns.
+        streams: Numbers of streams that go by another one now.
 
     Raises:
         ValueError: It makes no sense.
@@ -244,5 +260,5 @@ def version_of(row: Sequence[Any]) -> Version:
         inactive=bool(status & INACTIVE),
         revived=bool(status & REVIVED),
         prints=unpack(prints),
-        stream=int(stream),
+        stream=(streams or {}).get(stream, int(stream)),
     )

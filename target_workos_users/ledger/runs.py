@@ -47,11 +47,16 @@ class Run:
     Attributes:
         lineage: Of its import.
         first_turn: Whatever is noted in this run comes after it.
+        earlier: The import before it in this ledger: as a rule the same one, before its checkpoint
+            was cleared.
         reset: Nothing noted before this turn is taken for done.
     """
 
-    def __init__(self, run_id: int, lineage: str, reset: int | None = None) -> None:
+    def __init__(
+        self, run_id: int, lineage: str, reset: int | None = None, earlier: str | None = None
+    ) -> None:
         self.lineage = lineage
+        self.earlier = earlier
         self.first_turn = run_id * _TURNS_OF_A_RUN
         self.reset = self.first_turn if reset is None else reset
         self._id = run_id
@@ -98,7 +103,18 @@ def begin_run(database: Database, lineage: str | None, mark: str) -> tuple[Run, 
     database.write("INSERT INTO runs (lineage, began, at, ended) VALUES (?, ?, ?, 0)", values)
     with database.reading():
         run_id = int(database.query("SELECT max(id) FROM runs")[0][0])
-    run = Run(run_id, lineage or (last[1] if last else ""), last[2] if last and continued else None)
+    lineage_now = lineage or (last[1] if last else "")
+    earlier = database.query(
+        "SELECT lineage FROM runs WHERE id < (SELECT min(id) FROM runs WHERE lineage = ?) "
+        "ORDER BY id DESC LIMIT 1",
+        (lineage_now,),
+    )
+    run = Run(
+        run_id,
+        lineage_now,
+        last[2] if last and continued else None,
+        earlier[0][0] if earlier else None,
+    )
     database.write("UPDATE runs SET reset = ? WHERE id = ?", (run.reset, run_id))
     if last and lineage is not None:
         database.write("DELETE FROM marks WHERE run = ?", (last[0],))

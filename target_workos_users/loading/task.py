@@ -32,6 +32,7 @@ class AnyTask:
         digest: Of the record.
         row: What is asked for.
         identity: Under which the ledger remembers it.
+        earlier: … from the import before this one.
         prints: Fingerprints of its fields.
         places: Of the stream's records.
         proven: The checkpoint proves that the record is what it was when it was looked at.
@@ -48,6 +49,7 @@ class AnyTask:
     row: Row
     identity: int
     prints: Prints
+    earlier: int | None = None
     places: Places = field(default_factory=Places)
     proven: bool = False
     was_done: bool = False
@@ -56,7 +58,9 @@ class AnyTask:
 
     def look(self, ledger: Ledger) -> None:
         """Learn what is known by now: rows of its identity that came with it may be finished."""
-        self.past = ledger.past(self.identity, self.digest, self.number, stream=self.stream)
+        self.past = ledger.past(
+            self.identity, self.digest, self.number, stream=self.stream, earlier=self.earlier
+        )
         self.before = self.past.before(
             self.digest, self.number, self.prints, self.places.__contains__
         )
@@ -155,6 +159,8 @@ class Task(AnyTask):
         """Roles that the row gave before, and that no row of its identity gives any more."""
         if self.before is None or not self.row.role_slugs:
             return set()
+        if self.past.is_earlier(self.before):
+            return set()  # it may be another job's
         if self.places and not self.past.is_current(self.before):
             return set()  # since a reset its number tells nothing: it may be among those skipped
         others = {
@@ -216,6 +222,7 @@ def make_task(
         OutputError: The ledger can't be written.
     """
     identity = ledger.identity(*row.identity)
+    earlier = ledger.earlier_identity(*row.identity)
     if row.kind is not Kind.USERS:  # a user's record may have the very same columns
         digest = blake2b(digest, digest_size=len(digest), salt=row.kind.encode()).digest()
     places = Places() if places is None else places
@@ -224,10 +231,10 @@ def make_task(
     if isinstance(row, UserRow):
         secret = {"totp_secret": row.totp.secret} if row.totp else {}
         prints = ledger.fingerprinter.prints({**row.fields, **secret})
-        task = Task(*place, row, identity, prints, places, proven)
+        task = Task(*place, row, identity, prints, earlier, places, proven)
     else:
         prints = ledger.fingerprinter.prints(row.fields)
-        task = EntityTask(*place, row, identity, prints, places, proven)
+        task = EntityTask(*place, row, identity, prints, earlier, places, proven)
     task.look(ledger)
     if is_busy(row.key):
         task.was_done = task.past.is_done(digest)

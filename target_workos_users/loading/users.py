@@ -252,13 +252,15 @@ class Users:
     async def _complete(self, task: Task, person: Person, outcome: Outcome) -> LoadedUser:
         """Move what the row changed, fill what is blank, and leave the rest."""
         row = task.row
-        before = task.prints_before
+        before, passwords = task.prints_before, self._update_passwords
+        if passwords == "changed" and task.past.is_earlier(task.before):
+            passwords = "never"  # it may be another job's
         todo = changes(
             person,
             may_move(task.prints, row.fields),
             before,
             update=self._updates(task),
-            passwords=self._update_passwords,
+            passwords=passwords,
         )
         first = not (person.settled and (person.held or person.seen))
         slots = set(todo.write)

@@ -105,6 +105,40 @@ def test_whether_a_row_is_another_one_changed_is_known_when_all_were_read(
     assert not sandbox.requests
 
 
+def test_what_changed_is_updated_after_the_state_was_cleared_too(load, sandbox):
+    ann = row("ann@example.com", "Acme", role_slugs="admin", first_name="Ann", password_hash=BCRYPT)
+    load([ann], existing_users="update")
+    other = BCRYPT[:-1] + "C"
+    bea = ann | {"first_name": "Bea", "password_hash": other, "role_slugs": "member"}
+    second = load([bea | {"status": "inactive"}], existing_users="update")
+    world = read_contents(sandbox.path)
+    (user,), (membership,) = world.users, world.memberships
+    assert (user["first_name"], user["password_hash"]) == ("Bea", BCRYPT)
+    assert (set(membership["role_slugs"]), membership["status"]) == (
+        {"admin", "member"},
+        "inactive",
+    )
+    assert not second.said("Rows of one email differ")
+    assert not second.said("this import didn't make are active")
+    assert second.tally["passwords_left"] == 1
+
+
+def test_a_second_job_with_the_same_ledger_takes_nothing_from_the_first(load, sandbox):
+    ann = row("ann@example.com", "Acme", role_slugs="admin", password_hash=BCRYPT)
+    first = load([ann], existing_users="update")
+    other = row("ann@example.com", "Acme", role_slugs="member", password_hash=BCRYPT[:-1] + "C")
+    second = load([other], existing_users="update")
+    third = load([ann], existing_users="update", state=first.states[-1])
+    assert not sandbox.requests
+    load([other], existing_users="update", state=second.states[-1])
+    assert not sandbox.requests
+    world = read_contents(sandbox.path)
+    (user,), (membership,) = world.users, world.memberships
+    assert user["password_hash"] == BCRYPT
+    assert set(membership["role_slugs"]) == {"admin", "member"}
+    assert third.exit_code == 0
+
+
 def test_an_older_copy_of_the_ledger_takes_no_role_away(load, sandbox, tmp_path):
     ledger = tmp_path / "errors.jsonl.ledger"
     ann, bob = row("ann@example.com", "Acme", role_slugs="admin"), row("bob@example.com")
