@@ -191,7 +191,11 @@ class Past:
 
     def knows(self, membership_id: str) -> bool:
         """Whether a record has had a membership before."""
-        return any(v.membership_id == membership_id for v in self.versions)
+        return any(v.membership_id == membership_id for v in self._all)
+
+    def knew_membership(self, organization_id: str | None) -> bool:
+        """Whether there was a membership in it, whatever was reset since."""
+        return any(v.membership_id and v.organization_id == organization_id for v in self._all)
 
     def has_made(self, membership_id: str) -> bool:
         """Whether this import made a membership, whatever was reset since."""

@@ -203,7 +203,7 @@ class Loader:
                     task.row.organization,
                     user,
                     outcome,
-                    look_first=task.is_probably_there or self._users.latest.mostly_existed,
+                    look_first=task.is_forgotten or self._users.latest.mostly_existed,
                 )
             except RecordError as error:
                 outcome.errors.append(error)
@@ -259,7 +259,9 @@ class Loader:
         before = task.before
         if membership is None and before and before.organization_id == outcome.org_id:
             made = before.membership_made and not before.is_attempt
-            membership = LoadedMembership(before.membership_id, made, before.roles, before.inactive)
+            # One that was known before a reset wasn't verified: the next run looks for it.
+            known = before.membership_id if task.past.is_current(before) else None
+            membership = LoadedMembership(known, made, before.roles, before.inactive)
         version = Version(
             digest=task.digest,
             number=task.number,

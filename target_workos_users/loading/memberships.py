@@ -128,8 +128,9 @@ class Memberships:
         found = None
         attempted = task.past.has_attempted_membership(outcome.org_id)
         look_first |= attempted or task.row.status == "inactive"  # one that is active is left so
+        look_first |= task.past.knew_membership(outcome.org_id)  # one that is inactive has roles
         if known is not None or (look_first and not user.fresh):
-            may_be_hinted = known is None and not attempted
+            may_be_hinted = task.past.membership is None and not attempted
             found = await self._look(user, outcome, may_be_hinted=may_be_hinted)
         if found is not None and (
             known is not None
@@ -137,9 +138,7 @@ class Memberships:
             or task.leaves_inactive(found["id"])  # a create would revive it
         ):
             return await self._complete(task, outcome, found, revived=attempted)
-        before = task.past.membership
-        revives = found is not None or (before is not None and before.inactive and not user.fresh)
-        asked = task.roles_to_revive(outcome.org_id) if revives else task.row.role_slugs
+        asked = task.roles_to_revive(outcome.org_id) if found is not None else task.row.role_slugs
         try:
             wanted = await self._roles.known(asked, outcome.org_id or "", outcome)
         except RecordError:

@@ -103,12 +103,10 @@ class Task(AnyTask):
 
     Attributes:
         user_is_gone: WorkOS lost the user that the ledger knows, and with it the membership.
-        was_reset: The user was known before a reset, and is still there; so may the membership be.
     """
 
     row: UserRow
     user_is_gone: bool = False
-    was_reset: bool = False
 
     def attempt_membership(self, ledger: Ledger, organization_id: str | None) -> None:
         """A create is about to be sent, and more is to follow it.
@@ -188,11 +186,6 @@ class Task(AnyTask):
         return not given.issuperset(self.row.role_slugs) or bool(
             known.membership_made and self.given_up
         )
-
-    @property
-    def is_probably_there(self) -> bool:
-        """Whether to look before anything is created."""
-        return self.is_forgotten or self.was_reset
 
 
 @dataclass(slots=True)

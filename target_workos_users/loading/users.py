@@ -109,7 +109,6 @@ class Users:
         email = task.row.email
         person = self._ledger.person(email) if email else None
         if person is None or person.user_id is None or not person.current:
-            task.was_reset = person is not None and person.user_id is not None
             found = await self._requests.named(task.row)
             email = str(found.get("email") or email or found["id"]).lower()
             task.row = replace(task.row, email=email)
@@ -171,7 +170,7 @@ class Users:
         found = None
         if attempted or named:  # it may be younger than what the hints know
             found = await self._requests.by_email(row)
-        elif task.is_probably_there or self.latest.mostly_existed:
+        elif task.is_forgotten or self.latest.mostly_existed:
             found = await self._requests.by_hint(row)
         made = Made.ATTEMPTED if attempted else Made.NO
         if found is None:
@@ -242,7 +241,6 @@ class Users:
         if found is None:
             self.forget(task.row.email)
             return None
-        task.was_reset = True
         if found["id"] != person.user_id:
             person = Person(task.row.email, found["id"], settled=True)
         person.current = True

@@ -105,6 +105,31 @@ def test_whether_a_row_is_another_one_changed_is_known_when_all_were_read(
     assert not sandbox.requests
 
 
+def test_after_a_reset_every_membership_of_a_user_is_looked_for(load, sandbox):
+    acme, bolt = (row("ann@example.com", name, role_slugs="member") for name in ("Acme", "Bolt"))
+    rows = [acme, bolt | {"status": "active"}, bolt | {"status": "inactive", "role_slugs": "admin"}]
+    first = load(rows, batch_size_rows=2)
+    second = load(rows, batch_size_rows=2, state=first.states[-1])
+    rows[0] = acme | {"first_name": "Ann"}
+    load(rows, batch_size_rows=2, state=first.states[-1])  # set back: the last row is skipped
+    assert second.exit_code == 0
+    in_bolt = read_contents(sandbox.path).memberships[1]
+    assert set(in_bolt["role_slugs"]) == {"admin", "member"}
+
+
+def test_what_failed_after_a_reset_fails_again_while_its_membership_is_not_there(load, sandbox):
+    rows = [row("ann@example.com", "Acme")]
+    load(rows, abort_error_rate=1.0)
+    (membership,) = read_contents(sandbox.path).memberships
+    path = f"/_sandbox/memberships/{membership['id']}"
+    call(sandbox, "PUT", path, {"status": "pending"})
+    cleared = load(rows, abort_error_rate=1.0)
+    again = load(rows, abort_error_rate=1.0, state=cleared.states[-1])
+    assert [len(run.errors) for run in (cleared, again)] == [1, 1]
+    call(sandbox, "PUT", path, {"status": "active"})
+    assert not load(rows, abort_error_rate=1.0, state=again.states[-1]).errors
+
+
 def test_what_changed_is_updated_after_the_state_was_cleared_too(load, sandbox):
     ann = row("ann@example.com", "Acme", role_slugs="admin", first_name="Ann", password_hash=BCRYPT)
     load([ann], existing_users="update")
