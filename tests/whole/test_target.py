@@ -118,16 +118,17 @@ def test_after_a_reset_every_membership_of_a_user_is_looked_for(load, sandbox):
 
 
 def test_what_failed_after_a_reset_fails_again_while_its_membership_is_not_there(load, sandbox):
-    rows = [row("ann@example.com", "Acme")]
-    load(rows, abort_error_rate=1.0)
+    rows = [row("bob@example.com"), row("ann@example.com", "Acme")]
+    config = {"batch_size_rows": 1, "abort_error_rate": 1.0}
+    first = load(rows, **config)
     (membership,) = read_contents(sandbox.path).memberships
     path = f"/_sandbox/memberships/{membership['id']}"
     call(sandbox, "PUT", path, {"status": "pending"})
-    cleared = load(rows, abort_error_rate=1.0)
-    again = load(rows, abort_error_rate=1.0, state=cleared.states[-1])
-    assert [len(run.errors) for run in (cleared, again)] == [1, 1]
+    set_back = load(rows, state=first.states[0], **config)
+    again = load(rows, state=set_back.states[-1], **config)
+    assert [len(run.errors) for run in (set_back, again)] == [1, 1]
     call(sandbox, "PUT", path, {"status": "active"})
-    assert not load(rows, abort_error_rate=1.0, state=again.states[-1]).errors
+    assert not load(rows, state=again.states[-1], **config).errors
 
 
 def test_what_changed_is_updated_after_the_state_was_cleared_too(load, sandbox):
