@@ -153,7 +153,7 @@ class FaultInjector:
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
-        self._random = random.Random(faults.seed)  # noqa: S311 - a dice, no secret
+        self._random = random.Random(faults.seed)  # noqa: S311 - dice, not a secret
         self._shares = [(share, action) for share, action in faults.shares() if share > 0]
         self._matched = [0] * len(faults.script)
 
