@@ -31,9 +31,9 @@ COMMANDS = {
     "errors": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Group the errors, and say what to do."),
     "report": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Make one HTML page of the last import."),
     "ids": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Print WorkOS's ids of what was loaded, as CSV."),
-    "show": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Tell what became of one person, by email."),
+    "show": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Show what happened to one person, by email."),
     "undo": ("$TARGET_WORKOS_USERS_ERRORS_PATH", "Delete what an import made (with --yes)."),
-    "sandbox": ("--db $TARGET_WORKOS_USERS_SANDBOX_PATH", "Run a WorkOS of your own."),
+    "sandbox": ("--db $TARGET_WORKOS_USERS_SANDBOX_PATH", "Run a local sandbox in WorkOS's place."),
 }
 
 

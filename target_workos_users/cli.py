@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILE = click.Path(path_type=Path)
-_SANDBOX = "Run a WorkOS of your own: no key, no network."
+_SANDBOX = "Run a local sandbox in WorkOS's place: no key, no network."
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -64,8 +64,8 @@ def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
 
 @main.command()
 @click.argument("path", metavar="[SUMMARY]", required=False, type=_FILE)
-@click.option("--errors", type=_FILE, help="Default: as the summary says.")
-@click.option("--progress", type=_FILE, help="Default: that of all runs of the import.")
+@click.option("--errors", type=_FILE, help="Default: the errors file that the summary names.")
+@click.option("--progress", type=_FILE, help="Default: the progress of all runs of the import.")
 @click.option("--state", type=_FILE, help="A stored state, to show as well.")
 @click.option("--differences", type=_FILE, help="Default: differences.jsonl beside the errors.")
 @click.option("--out", type=_FILE, help="Default: the summary's name with .html.")
@@ -121,7 +121,7 @@ def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
 @click.argument("where", metavar="[LEDGER] EMAIL", nargs=-1, required=True)
 @_JSON
 def show(where: tuple[str, ...], *, as_json: bool) -> None:
-    """Tell what became of one person: records, ids, errors."""
+    """Show what happened to one person: records, ids, errors."""
     from target_workos_users.explain.people import errors_of, fate_lines
     from target_workos_users.ledger.lookup import Fate, read_fate
 

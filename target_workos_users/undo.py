@@ -83,7 +83,7 @@ class Undo:
             self._say("Stopped. Nothing was deleted.")
             return SIGNALED + signaled.signal_number
         self._say_what(deleted="would be deleted")
-        self._say("Nothing was deleted: --yes does it.")
+        self._say("Nothing was deleted. Add --yes to delete.")
         return 0
 
     def delete(self) -> int:

@@ -47,7 +47,9 @@ def _fault_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=4100, show_default=True, help="0 picks one."
 )
-@click.option("--api-key", default=DEFAULT_API_KEY, show_default=True, help="Key to ask for.")
+@click.option(
+    "--api-key", default=DEFAULT_API_KEY, show_default=True, help="The API key that it accepts."
+)
 @click.option("--role", "roles", multiple=True, help="An environment role to add; repeatable.")
 @click.option(
     "--multiple-roles/--single-role", default=True, help="Whether a membership may have several."
@@ -57,13 +59,15 @@ def _fault_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--read-limit", type=click.IntRange(1), help="Reads in 10 s.  [default: 1000]")
 @click.option("--request-limit", type=click.IntRange(1), help="All in 60 s.  [default: 6000]")
 @click.option(
-    "--retry-after", type=click.IntRange(0), help="Retry-After of a 429.  [default: the true one]"
+    "--retry-after",
+    type=click.IntRange(0),
+    help="Seconds in Retry-After of a 429.  [default: the true one]",
 )
 @click.option(
     "--latency", "latency_ms", type=click.FloatRange(0), default=0.0, help="Milliseconds."
 )
 @click.option("--jitter", "jitter_ms", type=click.FloatRange(0), default=0.0, help="Milliseconds.")
-@click.option("--seed", type=int, help="Of the random faults.")
+@click.option("--seed", type=int, help="Seed of the random faults.")
 @_fault_options
 def main(
     *,
@@ -80,7 +84,7 @@ def main(
     retry_after: int | None,
     **fault_options: Any,
 ) -> None:
-    """Run a WorkOS of your own on this machine, kept in a SQLite file.
+    """Run a sandbox in WorkOS's place on this machine, kept in a SQLite file.
 
     It prints its URL once it listens, and runs until it is interrupted.
     """

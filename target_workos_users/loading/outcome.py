@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from target_workos_users.exceptions import RecordError
 
 REMARKS = {
-    "conflicting": "rows of one email differ in {}; the first row's value holds",
+    "conflicting": "rows of one email differ in {}; the first row's value wins",
     "password_left": "the source has passwords of users that this import didn't make, or that may "
     "have changed them since: they were left as they are (update_passwords)",
     "organization_name": "records give one organization several names; the first one holds",

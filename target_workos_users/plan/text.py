@@ -73,11 +73,14 @@ def plan_lines(plan: Plan, settings: Settings, scope: str, records: Records) -> 
     yield from _warnings(plan)
     if plan.answers:
         yield from (f"  WorkOS: {answer}" for answer in plan.answers)
-        yield "  Nothing was written. What is there already costs less; `diff: true` compares it."
+        yield (
+            "  Nothing was written. What exists already costs fewer requests; `diff: true` "
+            "compares it."
+        )
         return
     yield (
-        "  Nothing was sent. Only WorkOS can tell which roles, and which organizations that aren't "
-        "created, exist; and what is there already costs less."
+        "  Nothing was sent. Only WorkOS knows which roles exist, and which of the organizations "
+        "that an import doesn't create. What exists already costs fewer requests."
     )
 
 

@@ -50,7 +50,9 @@ def reconciled(records: Records, loaded: str = "loaded") -> str:
     if records.dropped:
         text += f"; {records.dropped:,} others left out by stream maps"
     if records.unfinished:
-        text += f"; {records.unfinished:,} more were read, but not settled: the next run does"
+        text += (
+            f"; {records.unfinished:,} more were read, but not finished: the next run loads them"
+        )
     return text
 
 
@@ -77,7 +79,7 @@ def _rows(summary: Summary) -> Iterator[tuple[str, str]]:
     yield "records", reconciled(summary.records)
     always = {"created": users.created, "existing": users.existing, "updated": users.updated}
     rarely = {
-        "further records of them": users.merged,
+        "more records of these users": users.merged,
         "deleted again": users.deleted,
         "passwords left as they are": users.passwords_left,
         "hashes skipped": users.hashes_skipped,

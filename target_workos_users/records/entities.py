@@ -139,7 +139,7 @@ def _check_slug(column: str, slug: str, form: re.Pattern[str]) -> None:
         also = ", ':', '.' and '*'" if form is _PERMISSION else ""
         raise invalid(
             column,
-            "no slug: expected up to 48 lower-case letters, digits, hyphens, underscores" + also,
+            "not a slug; expected up to 48 lower-case letters, digits, hyphens, underscores" + also,
         )
 
 

@@ -46,7 +46,9 @@ def organization_of(
         return default
     if org_id and external_id:
         raise invalid(
-            "org_id", "filled in together with org_external_id; empty one: they may name two"
+            "org_id",
+            "filled in together with org_external_id, and they may name two organizations: leave "
+            "one of them empty",
         )
     if external_id:
         values.check_external_id("org_external_id", external_id)
@@ -54,7 +56,7 @@ def organization_of(
         if name:
             raise invalid(
                 "org_name",
-                "a name alone doesn't tell which organization is meant, for names needn't be "
+                "a name alone doesn't say which organization is meant, since names needn't be "
                 "unique; fill in org_external_id too (the organization is then created under that "
                 "name if it isn't there), or org_id",
             )

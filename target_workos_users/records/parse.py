@@ -34,8 +34,8 @@ REMARKS = {
     "hash_in_password": "the column password holds password hashes; they are loaded as hashes",
     "no_password_marker": 'the hash of some users is a mark for no password (Django\'s "!"); '
     "they are loaded without a password",
-    "hash_skipped": "records have a password hash that WorkOS can't verify; as unusable_hashes "
-    "is skip, they are loaded without a password",
+    "hash_skipped": "records have a password hash that WorkOS can't verify; since "
+    "unusable_hashes is skip, they are loaded without a password",
     "better_auth_assumed": "hashes of the form salt:key are taken for Better Auth's or "
     "Lucia's (scrypt, N 16384, r 16, p 1); try one user's password before you rely on it",
     "short_key": "PBKDF2 hashes are shorter than their digest (ASP.NET Identity's are); WorkOS "

@@ -136,7 +136,7 @@ def email(record: Mapping[str, Any]) -> str:
     if value is None or value == "":
         raise invalid(
             "email",
-            "missing; every record needs one. If the source calls it otherwise, "
+            "missing; every record needs one. If the source has it under another name, "
             "rename it with a stream map",
         )
     if not isinstance(value, str):

@@ -112,7 +112,7 @@ def test_it_says_what_it_would_do_and_does_it_when_told(sandbox, folder):
     assert said.exit_code == 0, said.output
     plan, way_on = said.stdout.splitlines()
     assert plan.startswith("47 users, 2 memberships of users that were there before, 2 organiz")
-    assert way_on == "Nothing was deleted: --yes does it."
+    assert way_on == "Nothing was deleted. Add --yes to delete."
     assert world(sandbox) == loaded
     done = undo(folder, "--yes")
     assert done.exit_code == 0, done.output
