@@ -8,6 +8,7 @@ from target_workos_users.errors.lines import (
     pattern_of,
     read_errors,
     record_check,
+    redact_message,
 )
 
 __all__ = [
@@ -19,4 +20,5 @@ __all__ = [
     "pattern_of",
     "read_errors",
     "record_check",
+    "redact_message",
 ]

@@ -88,7 +88,7 @@ def error_line(
     own = OTHER_COLUMNS.get(kind, frozenset()) - {"metadata"}
     shown = show_record(record, {*shown_columns, *own})
     clean = by_column(shown)
-    message, pattern = _redacted(error.message), pattern_of(error)
+    message, pattern = redact_message(error.message), pattern_of(error)
     return {
         "stream": stream,
         "kind": kind,
@@ -116,10 +116,11 @@ def error_line(
 
 def pattern_of(error: RecordError) -> str:
     """The message of an error as others of the same cause have it, without a secret."""
-    return fold(error.message) if error.pattern is None else _redacted(error.pattern)
+    return fold(error.message) if error.pattern is None else redact_message(error.pattern)
 
 
-def _redacted(message: str) -> str:
+def redact_message(message: str) -> str:
+    """A message of our own without secrets: they can only be in what it quotes."""
     return _QUOTED.sub(lambda text: redact_text(text[0]), message)
 
 

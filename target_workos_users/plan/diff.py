@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from target_workos_users.api.connect import connect
-from target_workos_users.errors import ErrorsFile
+from target_workos_users.errors import ErrorsFile, redact_message
 from target_workos_users.exceptions import ApiError, Unreachable
 from target_workos_users.loading.index import Index
 from target_workos_users.plan.compare import Comparison
@@ -144,8 +144,9 @@ _DIFFERING = ("_missing", "_differs", "_unknown", "would_fail")
 def _line(difference: Difference) -> dict[str, Any]:
     place = {"stream": difference.stream, "record_number": difference.number}
     about = {name: value for name, value in difference.about.items() if value is not None}
+    message = about.pop("error_message", None)  # it begins with a column's name, such as password
     line: dict[str, Any] = _shown({"difference": difference.kind, **place, **about})
-    return line
+    return line if message is None else {**line, "error_message": redact_message(message)}
 
 
 def _shown(value: Any) -> Any:

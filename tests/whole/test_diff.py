@@ -174,10 +174,18 @@ def test_what_would_fail_is_told_and_no_secret_is(target, tmp_path):
         {"email": "nobody"},
         {"email": "a@example.com", "first_name": "Ann", "password_hash": hashed},
         {"email": "b@example.com", "org_external_id": "nowhere", "totp_secret": "JBSWY3DPEHPK3PXP"},
+        {"email": "c@example.com", "password_hash": "$P$B55D6LjfHDkINU5wF.v2BuuzO0/XPk/"},
+        {"email": "d@example.com", "totp_secret": "GEZDGNBV"},
     ]
     finished, lines = target(rows, diff=True)
+    messages = [line["error_message"] for line in lines if line["difference"] == "would_fail"]
+    assert [message.split(":")[0] for message in messages] == [
+        "email",
+        "password_hash",
+        "totp_secret",
+    ]
     assert kinds(lines) == {
-        "would_fail": 1,
+        "would_fail": 3,
         "user_missing": 2,
         "organization_unknown": 1,
         "membership_missing": 1,
@@ -185,7 +193,7 @@ def test_what_would_fail_is_told_and_no_secret_is(target, tmp_path):
     path = tmp_path / "differences.jsonl"
     written = path.read_text() + str(finished.log)
     assert hashed not in written
-    assert "JBSWY3DPEHPK3PXP" not in written
+    assert not any(secret in written for secret in ("JBSWY3DPEHPK3PXP", "B55D6Ljf", "GEZDGNBV"))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not (tmp_path / "errors.jsonl").exists()
 
