@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,8 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def main() -> None:
     """Tools for loading users into WorkOS with target-workos-users.
 
-    Without a file, a command takes the newest run below the current folder; with the errors file
-    of a job, that job's newest run.
+    Without a file, a command takes the newest run below the current folder (undo doesn't: name its
+    file). With the errors file of a job, it takes that job's newest run.
     """
 
 
@@ -41,7 +42,10 @@ def main() -> None:
     help="Write the failed records, secrets redacted, to a CSV for a spreadsheet.",
 )
 def errors(path: Path | None, *, as_json: bool, table: Path | None) -> None:
-    """Group the errors of an errors file, and say what to do about each group."""
+    """Group the errors of an errors file, and say what to do about each group.
+
+    The exit code is 0, whatever the file lists.
+    """
     from target_workos_users.explain import (
         listing_json,
         listing_lines,
@@ -89,11 +93,14 @@ def report(
 
 
 @main.command()
-@click.argument("path", metavar="[LEDGER]", required=False, type=_FILE)
+@click.argument("path", metavar="[FILE]", required=False, type=_FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object a line.")
 @click.option("--csv", "table", metavar="OUT", type=_FILE, help="Write a CSV for a spreadsheet.")
 def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
-    """Print, as CSV, WorkOS's ids of what was loaded: a row for each membership."""
+    """Print, as CSV, WorkOS's ids of what was loaded: a row for each membership.
+
+    FILE is the errors file of the job, or its ledger.
+    """
     import msgspec
 
     from target_workos_users.explain.table import csv_line, write_table
@@ -112,21 +119,27 @@ def ids(path: Path | None, *, as_json: bool, table: Path | None) -> None:
             for each in found:
                 _say(msgspec.json.encode(each).decode())
         else:
+            first = next(found, None)  # before the header: the ledger may not be there
             click.echo(csv_line(header), nl=False)
-            for each in found:
+            for each in chain([first] if first else (), found):
                 click.echo(csv_line(msgspec.structs.astuple(each)), nl=False)
 
 
 @main.command()
-@click.argument("where", metavar="[LEDGER] EMAIL", nargs=-1, required=True)
+@click.argument("where", metavar="[FILE] EMAIL", nargs=-1, required=True)
 @_JSON
 def show(where: tuple[str, ...], *, as_json: bool) -> None:
-    """Show what happened to one person: records, ids, errors."""
+    """Show what happened to one person: records, ids, errors.
+
+    FILE is the errors file of the job, or its ledger.
+    """
     from target_workos_users.explain.people import errors_of, fate_lines
     from target_workos_users.ledger.lookup import Fate, read_fate
 
     if len(where) > 2:  # noqa: PLR2004 - as the usage says
-        raise click.UsageError("Expected the ledger, if not the newest run's, and one email.")
+        raise click.UsageError(
+            "Expected one email, and before it at most one file: the job's errors file."
+        )
     *ledger, email = where
     with _said_plainly():
         path = _ledger(Path(*ledger) if ledger else None)
@@ -153,7 +166,7 @@ def show(where: tuple[str, ...], *, as_json: bool) -> None:
 
 
 @main.command()
-@click.argument("ledger", metavar="LEDGER", type=_FILE)
+@click.argument("ledger", metavar="FILE", type=_FILE)
 @click.option("--yes", is_flag=True, help="Do it. Without, it only says what it would do.")
 @click.option("--also-active", is_flag=True, help="Delete users who have signed in since, too.")
 @click.option("--config", type=_FILE, help="The target's config file, for api_key and the like.")
@@ -162,6 +175,8 @@ def undo(
     context: click.Context, ledger: Path, *, yes: bool, also_active: bool, config: Path | None
 ) -> None:
     """Delete in WorkOS what an import made, and only that, as its ledger knows it.
+
+    FILE is the errors file of the job, or its ledger.
 
     Settings come from where the target takes them: the environment, and --config.
     """

@@ -91,17 +91,22 @@ def open_for_reading(path: Path) -> Iterator[sqlite3.Connection]:
         SettingsError: It isn't there, isn't a ledger, or is damaged.
     """
     if not path.is_file():
-        raise SettingsError(f"There is no ledger {path}. Name the file that ledger_path names.")
+        raise SettingsError(
+            f"There is no ledger {path}. Name the job's errors file, or the file that ledger_path "
+            "names."
+        )
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
             if _pragma(database, "application_id") != _APPLICATION:
                 raise SettingsError(
-                    f"{path} is not a ledger. Expected the file that ledger_path names."
+                    f"{path} is not a ledger. Name the job's errors file, or its ledger."
                 )
             yield database
     except (sqlite3.Error, ValueError, TypeError) as error:
         why = error if isinstance(error, sqlite3.Error) else "its content is damaged"
-        raise SettingsError(f"{path} can't be read as a ledger ({why}).") from None
+        raise SettingsError(
+            f"{path} can't be read as a ledger ({why}). Name the job's errors file, or its ledger."
+        ) from None
 
 
 def set_aside(path: Path) -> Path:

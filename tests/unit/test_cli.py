@@ -170,7 +170,9 @@ def test_a_ledger_that_cannot_be_read_gets_one_line(run, job, tmp_path, damage, 
     shutil.copy(job[0] / "out" / "errors.jsonl.ledger", path)
     damage(path)
     for command in (["ids", path], ["show", path, "ada@example.com"]):
-        (line,) = run(*command, code=1).stderr.splitlines()
+        done = run(*command, code=1)
+        (line,) = done.stderr.splitlines()
+        assert not done.stdout
         assert said in line
         assert str(path) in line
 
