@@ -47,6 +47,6 @@ class NullValues:
         counts = ", ".join(f"{count:,} x {text}" for text, count in self._found.most_common())
         setting = json.dumps(sorted(self._texts | self._found.keys()))
         return (
-            f"Some values look as if they meant none, and were taken as they are: {counts}. If "
-            f"they mean no value, set null_values to {setting}, or to those of them that do."
+            f"Some texts look like an empty value, and were kept as text: {counts}. If they "
+            f"mean no value, set null_values to {setting}; leave out those that are real texts."
         )
