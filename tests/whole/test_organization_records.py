@@ -117,7 +117,7 @@ def test_of_a_role_nothing_is_taken_away(load, sandbox):
     ("stream", "row", "message"),
     [
         ("roles", {"slug": "org-lead"}, "slug: roles of an organization"),
-        ("roles", {"slug": "Editor"}, "slug: no slug"),
+        ("roles", {"slug": "Editor"}, "slug: not a slug"),
         ("memberships", {"email": "a@b.co"}, "org_external_id: missing"),
         ("memberships", {"email": "a@b.co", "org_id": "o", "status": "pending"}, "status: pending"),
         ("organizations", {"name": "A", "domains": "nodot"}, "domains: an item isn't a domain"),
