@@ -97,7 +97,8 @@ class Retry:
         self._listed = listed
         self._numbers: Counter[str] = Counter()
 
-    def __len__(self) -> int:
+    @property
+    def number(self) -> int:
         """How many records are listed."""
         return sum(len(stream.numbers) for stream in self._listed.values())
 

@@ -167,7 +167,7 @@ class TargetWorkosUsers(CommandLineTarget):
         if gc.get_freeze_count():  # the process is main's: freeze what was imported since, too
             gc.freeze()
         if self._retry:
-            progress.retry(settings.only_errors_from or "", len(self._retry))
+            progress.retry(settings.only_errors_from or "", self._retry.number)
         for name, source in self._sources.items():
             taker.open_stream(name, source)
         return taker

@@ -69,6 +69,19 @@ def retried(folder):
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
+@pytest.mark.parametrize("text", ["", None], ids=["empty", "nothing retryable"])
+def test_of_a_file_that_lists_nothing_nothing_is_loaded(world, text):
+    sandbox, run, folder = world
+    if text is not None:
+        (folder / "errors.jsonl").write_text(text)
+    before = read_contents(sandbox.path)
+    changed = [row | {"email": f"new{n}@example.com"} for n, row in enumerate(ROWS)]
+    done = run(changed, only_errors_from="errors.jsonl", retryable_only=True)
+    assert (done.exit_code, done.states) == (0, [])
+    assert done.said("Loading only the 0 records")
+    assert read_contents(sandbox.path) == before
+
+
 def test_only_what_failed_is_loaded_and_what_fails_again_is_in_a_new_file(world):
     sandbox, run, folder = world
     call(sandbox, "POST", "/organizations", {"name": "Nowhere", "external_id": "nowhere"})
