@@ -39,15 +39,18 @@ class Changes:
     left: set[int] = field(default_factory=set)
     password_left: bool = False
 
-    def to_send(self, theirs: Prints, before: Prints, *, signed_in: bool) -> set[int]:
+    def to_send(self, theirs: Prints, before: Prints, *, made: Made, signed_in: bool) -> set[int]:
         """Of ``swap`` and ``fill``, what is to be sent.
 
         Args:
             theirs: Fingerprints of what WorkOS has.
             before: What the record gave before.
+            made: Whether this import made the user.
             signed_in: The user has signed in: who knows by which password.
         """
         slots = {slot for slot in self.swap if theirs.get(slot) == before[slot]}
+        if made is Made.ATTEMPTED and signed_in:
+            return slots  # she may have signed up herself, while the create was on its way
         slots |= {slot for slot in self.fill - {PASSWORD} if slot not in theirs}
         return slots | (set() if signed_in else self.fill & {PASSWORD})
 
@@ -82,7 +85,9 @@ def _field(result: Changes, person: Person, slot: int, before: Prints, *, update
     """A field of which the row gives another value than WorkOS has, and than it gave before."""
     held, seen, own = person.held.get(slot), person.seen.get(slot), before.get(slot)
     if held is None and seen is None:
-        if person.made is Made.YES or (update and before):
+        # Of a create without an answer, the user is ours if nothing that it has says otherwise.
+        attempted = person.made is Made.ATTEMPTED and person.seen.keys() <= {PASSWORD}
+        if person.made is Made.YES or attempted or (update and before):
             result.fill.add(slot)
     elif own is None or own not in (held, seen):
         result.left.add(slot)

@@ -265,7 +265,8 @@ class Users:
         if todo.needs_look:
             user = await self._requests.by_id(person.user_id or "")
             theirs = self._ledger.fingerprinter.prints(fields_of(user))
-            slots |= todo.to_send(theirs, before, signed_in=bool(user.get("last_sign_in_at")))
+            signed_in = bool(user.get("last_sign_in_at"))
+            slots |= todo.to_send(theirs, before, made=person.made, signed_in=signed_in)
             if PASSWORD in todo.fill - slots:
                 todo.password_left = True
                 person.held.pop(PASSWORD, None)  # it may be the user's own now

@@ -344,6 +344,31 @@ async def test_a_user_whose_answer_was_lost_is_created(workos, mode, action):
     assert len(workos.world.users) == 1
 
 
+@pytest.mark.parametrize("mode", ["keep", "update"])
+async def test_after_a_lost_answer_later_rows_fill_what_is_blank(workos, mode):
+    workos.sandbox.faults = lost(USERS, Action("drop_after"))
+    run = workos.run(mode)
+    await run.load(row(first_name="Ann"))
+    await run.load(row(organization=ACME, last_name="Lee", external_id="7"))
+    (user,) = workos.world.users
+    assert (user["last_name"], user["external_id"]) == ("Lee", "7")
+
+
+@pytest.mark.parametrize(
+    ("name", "last_sign_in_at"), [("Anna", None), ("Ann", "2026-11-01T00:00:00Z")]
+)
+async def test_after_a_lost_answer_a_user_who_may_be_somebody_elses_stays(
+    workos, name, last_sign_in_at
+):
+    made = await workos.api.create_user({"email": "ann@example.com", "first_name": name})
+    workos.sandbox.edit_user(made["id"], last_sign_in_at=last_sign_in_at)
+    workos.sandbox.faults = lost(USERS, Action("drop_before"))
+    run = workos.run()
+    await run.load(row(first_name="Ann"))
+    await run.load(row(organization=ACME, last_name="Lee"))
+    assert workos.world.users[0]["last_name"] is None
+
+
 async def test_a_lost_answer_makes_an_old_user_ours_for_fail_and_for_nothing_else(workos):
     """It may have been our create: the record isn't refused, and no harm is done."""
     await workos.api.create_user({"email": "ann@example.com", "first_name": "Ann"})
