@@ -85,14 +85,19 @@ def _field(result: Changes, person: Person, slot: int, before: Prints, *, update
     """A field of which the row gives another value than WorkOS has, and than it gave before."""
     held, seen, own = person.held.get(slot), person.seen.get(slot), before.get(slot)
     if held is None and seen is None:
-        # Of a create without an answer, the user is ours if nothing that it has says otherwise.
-        attempted = person.made is Made.ATTEMPTED and person.seen.keys() <= {PASSWORD}
-        if person.made is Made.YES or attempted or (update and before):
+        if person.made is Made.YES or _seems_made(person, slot) or (update and before):
             result.fill.add(slot)
     elif own is None or own not in (held, seen):
         result.left.add(slot)
     elif update:
         (result.write if own == held else result.swap).add(slot)
+
+
+def _seems_made(person: Person, slot: int) -> bool:
+    """Whether a user whose create got no answer has what it was to have, and nothing else."""
+    tells = person.held.keys() - {PASSWORD, TOTP, EMAIL_VERIFIED}
+    agrees = bool(tells) and person.seen.keys() <= {PASSWORD}
+    return person.made is Made.ATTEMPTED and agrees and slot != EMAIL_VERIFIED
 
 
 def _password(

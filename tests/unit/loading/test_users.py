@@ -369,6 +369,15 @@ async def test_after_a_lost_answer_a_user_who_may_be_somebody_elses_stays(
     assert workos.world.users[0]["last_name"] is None
 
 
+async def test_after_a_lost_answer_no_address_is_verified_by_a_later_row(workos):
+    await workos.api.create_user({"email": "ann@example.com", "first_name": "Ann"})
+    workos.sandbox.faults = lost(USERS, Action("drop_before"))
+    run = workos.run()
+    await run.load(row(first_name="Ann"))
+    await run.load(row(organization=ACME, email_verified=True))
+    assert not workos.world.users[0]["email_verified"]
+
+
 async def test_a_lost_answer_makes_an_old_user_ours_for_fail_and_for_nothing_else(workos):
     """It may have been our create: the record isn't refused, and no harm is done."""
     await workos.api.create_user({"email": "ann@example.com", "first_name": "Ann"})
