@@ -46,6 +46,7 @@ class Importer:
         emit: Prints a STATE value on stdout.
         loop: The event loop; it runs only inside the calls of this class.
         kinds: Of the streams that are opened.
+        keys: The columns of their primary keys.
         connect: Opens the way to WorkOS, when the first record is to be sent.
 
     Attributes:
@@ -61,6 +62,7 @@ class Importer:
         loop: asyncio.AbstractEventLoop,
         *,
         kinds: Mapping[str, Kind],
+        keys: Mapping[str, Sequence[str]],
         connect: Callable[
             [Settings, Ledger, Mapping[str, str]], Awaitable[Connection]
         ] = Connection.open,
@@ -88,7 +90,7 @@ class Importer:
             emit=emit,
             organizations=self._known_organizations,
         )
-        self._preparation = Preparation(settings, outputs, progress, kinds)
+        self._preparation = Preparation(settings, outputs, progress, kinds, keys)
         self._kinds = kinds
         self._kind = Kind.USERS  # of the records that were begun last
         self._unfinished = 0  # tasks that were handed to the connection

@@ -16,7 +16,7 @@ from target_workos_users.locks import lock_outputs
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from target_workos_users.checkpoint.state import State
@@ -35,6 +35,7 @@ def open_importer(
     state_file: Path | None,
     sources: Mapping[str, str],
     kinds: Mapping[str, Kind],
+    keys: Mapping[str, Sequence[str]],
 ) -> tuple[Importer, ExitStack]:
     """Find the checkpoint, open the files, and get ready to load.
 
@@ -47,6 +48,7 @@ def open_importer(
         state_file: What ``--state`` names.
         sources: The tap's name of each stream.
         kinds: What the records of each stream are; may grow.
+        keys: The columns of each stream's primary key; may grow.
 
     Returns:
         The importer, and the locks on its files, to be closed after it.
@@ -93,7 +95,8 @@ def open_importer(
         )
         if not settings.only_errors_from:
             progress.counting.summary.began = outputs.checkpoint.entry.started
-        return Importer(settings, outputs, progress, emit, loop, kinds=kinds), locks.pop_all()
+        importer = Importer(settings, outputs, progress, emit, loop, kinds=kinds, keys=keys)
+        return importer, locks.pop_all()
 
 
 def _of_destination(

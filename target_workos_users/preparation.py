@@ -15,7 +15,7 @@ from target_workos_users.records.kinds import OF_PEOPLE
 from target_workos_users.records.read import identity, read_record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from target_workos_users.checkpoint.chunks import Chunk, Record
     from target_workos_users.checkpoint.outputs import Outputs
@@ -40,9 +40,11 @@ class Preparation:
         outputs: Outputs,
         progress: Progress,
         kinds: Mapping[str, Kind],
+        keys: Mapping[str, Sequence[str]],
     ) -> None:
         self._rules = settings.record_rules
         self._kinds = kinds
+        self._keys = keys
         self._ledger = outputs.ledger
         self._checkpoint = outputs.checkpoint
         self._streams = outputs.checkpoint.streams
@@ -77,9 +79,12 @@ class Preparation:
             self._remember(chunk, stream, record, error.error_type)
             return Outcome(errors=[error])
         self._progress.remarks(row.remarks)
+        key = {column: record.content.get(column) for column in self._keys.get(stream, ())}
         task = make_task(
             self._ledger,
             row,
+            key=self._ledger.fingerprinter.key(key) if key else {},
+            is_incremental=self._streams[stream].incremental,
             stream=stream,
             chunk=chunk,
             number=record.number,

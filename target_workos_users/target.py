@@ -158,6 +158,7 @@ class TargetWorkosUsers(CommandLineTarget):
                 state_file=self.state_file,
                 sources=self._sources,
                 kinds=self._streams.kinds,
+                keys=self._streams.keys,
             )
             taker = self._importer = importer
             for number in SIGNALS:

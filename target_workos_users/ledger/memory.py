@@ -87,7 +87,7 @@ class Version:
         roles: Roles that the membership has on this record's account.
         inactive: The membership was deactivated for this record.
         revived: The membership was inactive until this record made it active.
-        prints: Values that were written, or seen, for this record.
+        prints: Values that were written, or seen, for this record; and its primary key.
         stream: The number of its stream.
     """
 
@@ -103,6 +103,10 @@ class Version:
     revived: bool = False
     prints: Prints = field(default_factory=dict)
     stream: int = 0
+
+    def has_other_key(self, key: Prints) -> bool:
+        """Whether it is known to have had another primary key, of the same columns."""
+        return any(self.prints.get(slot, value) != value for slot, value in key.items())
 
     @property
     def is_attempt(self) -> bool:
@@ -148,7 +152,12 @@ class Past:
         return version is not None and version.turn >= self.reset
 
     def before(
-        self, digest: bytes, number: int, prints: Prints, is_there: Callable[[int], bool]
+        self,
+        digest: bytes,
+        number: int,
+        prints: Prints,
+        is_there: Callable[[int], bool],
+        key: Prints,
     ) -> Version | None:
         """The version that a record replaces: its own; or the most similar one of an earlier run.
 
@@ -160,12 +169,17 @@ class Past:
             number: Of the record.
             prints: Of the record.
             is_there: Whether the record of a number is in the source as it was.
+            key: Of the record; one that has another is another record. Empty: that isn't known.
         """
         for version in (*self.versions, *self.earlier):
             if version.digest == digest:
                 return version
         return max(
-            (v for v in self._own if v.turn < self.run and not is_there(v.number)),
+            (
+                v
+                for v in self._own
+                if v.turn < self.run and not is_there(v.number) and not v.has_other_key(key)
+            ),
             key=lambda v: (len(v.prints.items() & prints.items()), -abs(v.number - number)),
             default=None,
         )

@@ -40,6 +40,7 @@ _SLOTS = {
 }
 _NAMES = {slot: name for name, slot in reversed(_SLOTS.items())}
 _FIRST_OF_METADATA, _LAST_OF_METADATA = 256, 32_767
+_FIRST_OF_KEYS = 32_768
 
 
 class Fingerprinter:
@@ -67,6 +68,15 @@ class Fingerprinter:
             contents[slot].append((name, value))
         return {slot: int.from_bytes(self._hash(content, 4)) for slot, content in contents.items()}
 
+    def key(self, values: Mapping[str, Any]) -> Prints:
+        """The fingerprint of a record's primary key, in a slot that stands for its columns.
+
+        Args:
+            values: By column.
+        """
+        slot = _FIRST_OF_KEYS + int.from_bytes(self._hash(sorted(values), 2)) // 2
+        return {slot: int.from_bytes(self._hash(sorted(values.items()), 4))}
+
     def _hash(self, content: object, size: int) -> bytes:
         encoded = repr(content).encode("utf-8", "backslashreplace")
         return blake2b(encoded, digest_size=size, key=self._key).digest()
@@ -82,6 +92,11 @@ def pick(fields: Mapping[str, Any], slots: Container[int]) -> dict[str, Any]:
             else:
                 body[name] = value
     return body
+
+
+def without_key(prints: Prints) -> Prints:
+    """The fingerprints of fields only."""
+    return {slot: value for slot, value in prints.items() if slot < _FIRST_OF_KEYS}
 
 
 def column_of(slot: int) -> str:

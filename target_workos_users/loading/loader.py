@@ -272,7 +272,7 @@ class Loader:
             roles=membership.roles if membership else (),
             inactive=bool(membership and membership.inactive),
             revived=bool(membership and membership.revived),
-            prints=task.prints_before | ({} if failed_user else task.prints),
+            prints=task.prints_before | ({} if failed_user else task.prints) | task.key,
         )
         self._settle(task, version, outcome, email=task.row.email)
 

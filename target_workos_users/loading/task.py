@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from target_workos_users.exceptions import LOAD_AGAIN, ErrorType, RecordError, Waits
 from target_workos_users.ledger import Past, Version
+from target_workos_users.ledger.prints import without_key
 from target_workos_users.loading.places import Places
 from target_workos_users.records.kinds import Kind
 from target_workos_users.records.parse import UserRow
@@ -36,6 +37,8 @@ class AnyTask:
         prints: Fingerprints of its fields.
         places: Of the stream's records.
         proven: The checkpoint proves that the record is what it was when it was looked at.
+        key: The fingerprint of its primary key, if its stream has one.
+        is_incremental: Of its stream: what was loaded before needn't come again.
         was_done: There was nothing to do; but a row of its user was in flight, which may have
             changed that.
         past: What is known of its identity.
@@ -52,6 +55,8 @@ class AnyTask:
     earlier: int | None = None
     places: Places = field(default_factory=Places)
     proven: bool = False
+    key: Prints = field(default_factory=dict)
+    is_incremental: bool = False
     was_done: bool = False
     past: Past = field(default_factory=Past)
     before: Version | None = None
@@ -61,8 +66,9 @@ class AnyTask:
         self.past = ledger.past(
             self.identity, self.digest, self.number, stream=self.stream, earlier=self.earlier
         )
+        key = self.key if self.is_incremental else {}
         self.before = self.past.before(
-            self.digest, self.number, self.prints, self.places.__contains__
+            self.digest, self.number, self.prints, self.places.__contains__, key
         )
 
     def is_done(self, ledger: Ledger) -> bool:
@@ -94,7 +100,7 @@ class AnyTask:
     @property
     def prints_before(self) -> Prints:
         """What the record gave before."""
-        return self.before.prints if self.before else {}
+        return without_key(self.before.prints) if self.before else {}
 
 
 @dataclass(slots=True)
@@ -204,6 +210,8 @@ def make_task(
     number: int,
     digest: bytes,
     places: Places | None = None,
+    key: Prints | None = None,
+    is_incremental: bool = False,
     proven: bool = False,
     is_busy: Callable[[str], bool] = lambda _: False,
 ) -> AnyTask | None:
@@ -228,6 +236,7 @@ def make_task(
     else:
         prints = ledger.fingerprinter.prints(row.fields)
         task = EntityTask(*place, row, identity, prints, earlier, places, proven)
+    task.key, task.is_incremental = key or {}, is_incremental
     task.look(ledger)
     if is_busy(row.key):
         task.was_done = task.past.is_done(digest)

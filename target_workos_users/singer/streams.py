@@ -19,7 +19,7 @@ from target_workos_users.singer.reader import LINES_PER_TURN, MalformedError
 from target_workos_users.singer.stream_maps import NamedMaps, map_record, metadata_prefix
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
 
     from singer_sdk.mapper import StreamMap
 
@@ -40,11 +40,13 @@ class Streams:
 
     Attributes:
         kinds: What the records of each stream are, after stream maps.
+        keys: The columns of each stream's primary key, after stream maps; none if it has none.
     """
 
     def __init__(self, target: CommandLineTarget, settings: Settings, progress: Progress) -> None:
         self._target = target
         self.kinds: dict[str, Kind] = {}
+        self.keys: dict[str, Sequence[str]] = {}
         self._given_kinds = settings.stream_kinds or {}
         self._sure: set[str] = set()
         self._taken = settings.streams
@@ -177,6 +179,7 @@ class Streams:
             self._target.logger.warning("%s", warning)
         for each in mapper.stream_maps[stream]:
             name = each.stream_alias
+            self.keys[name] = each.transformed_key_properties or ()
             if name not in self._columns:
                 given = self._given_kinds.get(name) or self._given_kinds.get(stream)
                 self.kinds[name] = given or kind_by_name(name, stream)

@@ -215,6 +215,7 @@ class ModelRun:
             self.emit,
             self.loop,
             kinds=defaultdict(lambda: Kind.USERS),
+            keys={},
             connect=self.connect,
         )
         self.world.workos.step = self.step

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from target_workos_users.importer import _MOST_SECONDS_TO_STOP
 from target_workos_users.settings.schema import SETTINGS
 from tests.support.markdown import blocks
+from tests.support.model import make_settings
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -40,7 +40,10 @@ def instruction(name):
 
 def test_the_job_gives_the_target_time_to_stop_and_runs_one_pod_at_a_time(job, pod):
     assert job["kind"] == "Job"
-    assert pod["terminationGracePeriodSeconds"] > 2 * _MOST_SECONDS_TO_STOP
+    assert (
+        pod["terminationGracePeriodSeconds"]
+        > 2 * make_settings(request_timeout=3600).seconds_to_stop
+    )
     assert pod["restartPolicy"] == "Never"
     assert job["spec"]["backoffLimit"] > 0
     assert job["spec"]["parallelism"] == 1

@@ -247,13 +247,13 @@ def test_null_values_are_null_before_stream_maps(load, sandbox):
     ]
     assert [users[f"{name}@example.com"]["last_name"] for name in "abc"] == ["Null", None, "NULL"]
     (told,) = [text for level, text in finished.log if level == "WARNING"]
-    assert "taken as they are: 1 x NULL." in told
+    assert "kept as text: 1 x NULL." in told
     assert json.dumps(sorted(["NULL", r"\N", zero])) in told
 
 
 def test_null_values_are_of_use_by_default_and_may_be_turned_off(load, sandbox):
     lines = [line(schema(columns=("email", "first_name"))), record("a@b.co", first_name=r"\N")]
-    assert not load(*lines, dry_run=True).said("taken as they are")
+    assert not load(*lines, dry_run=True).said("kept as text")
     assert load(*lines, null_values=[]).said(r"1 x \N", "WARNING") == 1
     assert read_contents(sandbox.path).users[0]["first_name"] == r"\N"
 

@@ -463,3 +463,39 @@ def test_the_key_may_come_from_the_environment_of_workos_own_tools(sandbox, tmp_
     )
     assert loaded.stdout
     assert len(read_contents(sandbox.path).users) == 1
+
+
+def added_since(rows, state=None, *, at):
+    """What a tap sends of a table of memberships with a primary key, from its bookmark on."""
+    keyed = schema("users", ["id", "email", "org_external_id", "org_name", "role_slugs"])
+    bookmarks = {**(state or {}).get("bookmarks", {}), "users": {"replication_key_value": at}}
+    return [
+        *([{"type": "STATE", "value": state}] if state else []),
+        {**keyed, "key_properties": ["id"]},
+        *records({"org_external_id": "acme", "org_name": "Acme", **row} for row in rows),
+        {"type": "STATE", "value": {"bookmarks": bookmarks}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "roles"),
+    [
+        ({"id": 2, "email": "ada@example.com", "role_slugs": "admin"}, ["admin", "member"]),
+        ({"id": 1, "email": "ada@example.com", "role_slugs": "admin"}, ["admin"]),
+    ],
+    ids=["another row", "the same row"],
+)
+def test_of_a_bookmark_the_key_says_whether_a_row_is_another_one(sandbox, tmp_path, row, roles):
+    def load(messages):
+        file = write_messages(tmp_path / "messages", messages)
+        config = {**FAST, "api_key": sandbox.api_key, "base_url": sandbox.base_url}
+        config["errors_path"] = str(tmp_path / "errors.jsonl")
+        done = run_target(config, file, tmp_path / "errors.jsonl")
+        assert (done.exit_code, done.errors) == (0, [])
+        return done.states[-1]
+
+    first = {"id": 1, "email": "ada@example.com", "role_slugs": "member"}
+    state = load(added_since([first], at=1))
+    load(added_since([row], state, at=2))
+    [membership] = read_contents(sandbox.path).memberships
+    assert sorted(membership["role_slugs"]) == roles
