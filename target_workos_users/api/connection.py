@@ -53,6 +53,7 @@ class Connection(asyncio.BufferedProtocol):
             raise
         finally:
             self._parser = self._done = None
+            parser.close()
         self._idle_since = self._loop.time()
         return parser
 

@@ -77,6 +77,10 @@ class ResponseParser:
         """Whether another request may follow on the same connection."""
         return self._keeps_alive and not self._has_more
 
+    def close(self) -> None:
+        """Let go of llhttp's parser: the two hold each other, and a body until they are found."""
+        del self._parser
+
     def read(self) -> bytes:
         """The body, unpacked if it is packed though nobody asked for that.
 

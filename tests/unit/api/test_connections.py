@@ -15,6 +15,7 @@ import trustme
 from target_workos_users.api.connections import Connections
 from target_workos_users.api.http import send
 from target_workos_users.api.response import NoResponse
+from target_workos_users.api.response_parser import ResponseParser
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.scripted_server import OK, Last, ScriptedServer, reply
 
@@ -156,6 +157,17 @@ async def test_a_connection_that_ends_is_not_used_again(last):
         for _ in range(2):
             assert (await get(server.url)).object == {"id": "user_1"}
     assert (len(server.requests), server.connections) == (2, 2)
+
+
+async def test_a_response_is_gone_once_it_was_read():
+    gc.collect()
+    gc.disable()
+    try:
+        async with ScriptedServer() as server, client() as get:
+            await get(server.url)
+        assert not [each for each in gc.get_objects() if isinstance(each, ResponseParser)]
+    finally:
+        gc.enable()
 
 
 async def test_a_connection_that_was_closed_meanwhile_costs_no_request():
